@@ -1,0 +1,41 @@
+// The module `ludus._core`: thin, no logic. The docstrings that people read are in Python.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include "base/errors.h"
+
+#ifndef LUDUS_VERSION
+#error "LUDUS_VERSION comes from the build"
+#endif
+
+namespace nb = nanobind;
+
+namespace ludus {
+void bind_games(nb::module_& m);
+void bind_slots(nb::module_& m);
+void bind_oracles(nb::module_& m);
+}  // namespace ludus
+
+NB_MODULE(_core, m) {
+  m.doc() = "The compiled core of Ludus: games, search, slots, oracles.";
+  m.attr("__version__") = LUDUS_VERSION;
+  // The core's exceptions become those of `ludus.errors`.
+  nb::register_exception_translator([](const std::exception_ptr& p, void*) {
+    const auto raise = [](const char* name, const char* what) {
+      const nb::object type = nb::module_::import_("ludus.errors").attr(name);
+      PyErr_SetString(type.ptr(), what);
+    };
+    try {
+      std::rethrow_exception(p);
+    } catch (const ludus::InputError& error) {
+      raise("GameError", error.what());
+    } catch (const ludus::NumericsError& error) {
+      raise("NumericsError", error.what());
+    }
+  });
+  ludus::bind_games(m);
+  ludus::bind_slots(m);
+#if __has_include("oracles/yatzy_oracle.h") && __has_include("bindings/oracles.cpp")
+  ludus::bind_oracles(m);
+#endif
+}

@@ -1,0 +1,362 @@
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+
+#include "bindings/arrays.h"
+#include "bindings/state.h"
+#include "play/rows.h"
+#include "play/slots.h"
+
+namespace ludus {
+
+namespace {
+
+// ---- settings of a player --------------------------------------------------------------------
+
+template <class T>
+bool take(const nb::dict& from, const char* key, T& into) {
+  if (!from.contains(key)) return false;
+  if (!nb::try_cast<T>(from[key], into))
+    throw InputError(std::string("Player setting '") + key + "' has the wrong type.");
+  return true;
+}
+
+PlayerSettings player_settings(const nb::dict& given) {
+  PlayerSettings player;
+  SearchSettings& s = player.search;
+  size_t known = 0;
+  std::string kind = "search";
+  std::string rule = "puct";
+  known += take(given, "kind", kind);
+  known += take(given, "rule", rule);
+  known += take(given, "simulations", s.simulations);
+  known += take(given, "c_puct", s.c_puct);
+  known += take(given, "fpu_reduction", s.fpu_reduction);
+  known += take(given, "noise_alpha", s.noise_alpha);
+  known += take(given, "noise_fraction", s.noise_fraction);
+  known += take(given, "considered", s.considered);
+  known += take(given, "c_visit", s.c_visit);
+  known += take(given, "c_scale", s.c_scale);
+  known += take(given, "q_spread", s.q_spread);
+  known += take(given, "virtual_loss", s.virtual_loss);
+  known += take(given, "max_inflight", s.max_inflight);
+  known += take(given, "temperature", s.temperature);
+  known += take(given, "forced_fast_path", s.forced_fast_path);
+  known += take(given, "reuse_tree", s.reuse_tree);
+  known += take(given, "margin_weight", s.margin_weight);
+  require(known == nb::len(given), "A player has a setting that no search knows: " +
+                                       nb::cast<std::string>(nb::str(given)) + ".");
+  if (kind == "external") player.kind = PlayerSettings::Kind::external;
+  else if (kind == "random") player.kind = PlayerSettings::Kind::random;
+  else require(kind == "search", "A player is 'search', 'external' or 'random', not '" + kind + "'.");
+  if (rule == "gumbel") s.rule = Rule::gumbel;
+  else require(rule == "puct", "A search rule is 'puct' or 'gumbel', not '" + rule + "'.");
+  return player;
+}
+
+// ---- records -----------------------------------------------------------------------------------
+
+bool is_half(const char* name) {
+  for (const char* half : {"temperature", "root_value", "q_variance", "q", "prior"})
+    if (std::strcmp(name, half) == 0) return true;
+  return false;
+}
+
+// Half columns travel as uint16 and are seen as float16 on the other side.
+nb::dict to_dict(Records&& records, int num_seats) {
+  nb::dict out;
+  const nb::object half = nb::module_::import_("numpy").attr("float16");
+  const size_t seats = static_cast<size_t>(num_seats);
+  Records::visit(records, num_seats, [&](const char* name, auto& column, int, int width) {
+    const size_t size = column.size();
+    nb::object array = width == 1 && std::strcmp(name, "returns") != 0
+                           ? nb::cast(to_numpy(std::move(column)))
+                           : nb::cast(to_numpy(std::move(column), {size / seats, seats}));
+    out[name] = is_half(name) ? array.attr("view")(half) : array;
+  });
+  return out;
+}
+
+nb::object column_of(const nb::dict& columns, const char* name) {
+  require(columns.contains(name), std::string("The game records lack the column '") + name + "'.");
+  nb::object array = columns[name];
+  if (is_half(name)) array = array.attr("view")(nb::module_::import_("numpy").attr("uint16"));
+  return array;
+}
+
+template <class T>
+nb::ndarray<const T, nb::c_contig, nb::device::cpu> typed(const nb::dict& columns, const char* name) {
+  nb::ndarray<const T, nb::c_contig, nb::device::cpu> array;
+  require(nb::try_cast(column_of(columns, name), array),
+          std::string("Column '") + name + "' of the game records has the wrong type or layout.");
+  return array;
+}
+
+Records from_dict(const nb::dict& columns, const GameInfo& info) {
+  Records records;
+  Records::visit(records, info.num_seats, [&](const char* name, auto& column, int, int) {
+    using T = typename std::remove_reference_t<decltype(column)>::value_type;
+    const auto array = typed<T>(columns, name);
+    column.assign(array.data(), array.data() + array.size());
+  });
+  return records;
+}
+
+// ---- slots -------------------------------------------------------------------------------------
+
+// Slots with the arrays that Python lent, kept alive as long as they may be written.
+struct PySlots {
+  std::unique_ptr<Slots> slots;
+  std::vector<nb::object> lent;
+};
+
+size_t rows_of(const PySlots& s) { return static_cast<size_t>(s.slots->rows()); }
+size_t capacity_of(const PySlots& s) { return static_cast<size_t>(s.slots->legal_capacity()); }
+size_t seats_of(const PySlots& s) { return static_cast<size_t>(s.slots->game().info().num_seats); }
+
+void bind_arrays(PySlots& s, int group, int player, const nb::object& observations,
+                 const Lent1<int32_t>& seats, const Lent1<int32_t>& legal,
+                 const Lent1<int32_t>& offsets) {
+  BatchArrays arrays;
+  const auto width = static_cast<size_t>(s.slots->game().info().observation_size);
+  if (!observations.is_none()) {
+    Lent2<float> lent;
+    require(nb::try_cast(observations, lent) && lent.shape(0) == rows_of(s) && lent.shape(1) == width,
+            "bind() wants observations float32[rows, observation_size], C order.");
+    arrays.observations = lent.data();
+  }
+  require(seats.shape(0) == rows_of(s), "bind() wants seats int32[rows].");
+  require(legal.shape(0) == capacity_of(s), "bind() wants legal int32[legal_capacity].");
+  require(offsets.shape(0) == rows_of(s) + 1, "bind() wants offsets int32[rows + 1].");
+  arrays.seats = seats.data();
+  arrays.legal = legal.data();
+  arrays.offsets = offsets.data();
+  s.slots->bind(group, player, arrays);
+  s.lent.push_back(nb::make_tuple(observations, seats, legal, offsets));
+}
+
+void schedule(PySlots& s, const Array1<int64_t>& ids, const Array1<uint64_t>& seeds,
+              const Array2<int8_t>& seat_players) {
+  require(seeds.shape(0) == ids.shape(0) && seat_players.shape(0) == ids.shape(0) &&
+              seat_players.shape(1) == seats_of(s),
+          "schedule() wants game_ids int64[n], seeds uint64[n], seat_players int8[n, seats].");
+  for (size_t i = 0; i < ids.shape(0); ++i) {
+    ScheduledGame game{ids.data()[i], seeds.data()[i], {}};
+    for (size_t seat = 0; seat < seats_of(s); ++seat)
+      game.seat_players[seat] = seat_players.data()[i * seats_of(s) + seat];
+    s.slots->schedule(game);
+  }
+}
+
+nb::tuple decisions(PySlots& s, int group, int player) {
+  std::vector<Slots::Decision> waiting;
+  {
+    nb::gil_scoped_release release;
+    s.slots->decisions(group, player, waiting);
+  }
+  const auto size = static_cast<size_t>(s.slots->game().info().state_size);
+  std::vector<int32_t> slots(waiting.size());
+  std::vector<uint8_t> states(waiting.size() * size);
+  std::vector<uint64_t> keys(waiting.size());
+  for (size_t i = 0; i < waiting.size(); ++i) {
+    slots[i] = waiting[i].slot;
+    std::memcpy(states.data() + i * size, waiting[i].state, size);
+    keys[i] = waiting[i].key;
+  }
+  const size_t count = waiting.size();
+  return nb::make_tuple(to_numpy(std::move(slots)), to_numpy(std::move(states), {count, size}),
+                        to_numpy(std::move(keys)));
+}
+
+nb::dict counters(const PySlots& s) {
+  const Slots::Counters c = s.slots->counters();
+  nb::dict out;
+  out["simulations"] = c.tree.simulations;
+  out["expansions"] = c.tree.expansions;
+  out["terminals"] = c.tree.terminals;
+  out["collisions"] = c.tree.collisions;
+  out["fallbacks"] = c.tree.fallbacks;
+  out["depth"] = c.tree.depth;
+  out["nodes"] = c.tree.nodes;
+  out["node_bytes"] = c.tree.bytes;
+  out["growths"] = c.tree.growths;
+  out["decisions"] = c.decisions;
+  out["searched"] = c.searched;
+  out["forced"] = c.forced;
+  out["random"] = c.random;
+  out["external"] = c.external;
+  out["games"] = c.games;
+  out["rows"] = c.rows;
+  out["batches"] = c.batches;
+  return out;
+}
+
+nb::list sample_roots(const PySlots& s) {
+  nb::list out;
+  for (const RootSample& sample : s.slots->sample_roots()) {
+    nb::dict root;
+    root["game_id"] = sample.game_id;
+    root["ply"] = sample.ply;
+    root["seat"] = sample.seat;
+    root["action"] = sample.actions[static_cast<size_t>(sample.chosen)];
+    root["value"] = sample.value;
+    root["temperature"] = sample.temperature;
+    root["actions"] = sample.actions;
+    root["visits"] = sample.visits;
+    root["q"] = sample.q;
+    root["prior"] = sample.prior;
+    root["prior_noised"] = sample.noised;
+    root["policy"] = sample.policy;
+    out.append(root);
+  }
+  return out;
+}
+
+// ---- training rows -------------------------------------------------------------------------------
+
+struct PyDecoder {
+  nb::dict columns;  // keeps the borrowed arrays alive
+  std::unique_ptr<RowDecoder> decoder;
+  size_t width;
+};
+
+PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visit, float c_scale,
+                       float q_spread) {
+  RecordView view;
+  const auto plies = typed<int32_t>(columns, "plies");
+  const auto actions = typed<uint16_t>(columns, "action");
+  const auto visits = typed<uint16_t>(columns, "visits");
+  const auto seats = static_cast<size_t>(game.game->info().num_seats);
+  view.games = plies.size();
+  view.ply_rows = actions.size();
+  view.edge_rows = visits.size();
+  view.plies = plies.data();
+  view.action = actions.data();
+  view.visits = visits.data();
+  auto borrow = [&]<class T>(const char* name, size_t rows, const T*& into) {
+    const auto array = typed<T>(columns, name);
+    require(array.size() == rows, std::string("Column '") + name + "' of the game records has " +
+                                      std::to_string(array.size()) + " entries where " +
+                                      std::to_string(rows) + " belong.");
+    into = array.data();
+  };
+  borrow("opening", view.games, view.opening);
+  borrow("returns", view.games * seats, view.returns);
+  borrow("scores", view.games * seats, view.scores);
+  borrow("outcome", view.ply_rows, view.outcome);
+  borrow("flags", view.ply_rows, view.flags);
+  borrow("rule", view.ply_rows, view.rule);
+  borrow("root_value", view.ply_rows, view.root_value);
+  borrow("q_variance", view.ply_rows, view.q_variance);
+  borrow("edges", view.ply_rows, view.edges);
+  borrow("q", view.edge_rows, view.q);
+  borrow("prior", view.edge_rows, view.prior);
+  const GameInfo& info = game.game->info();
+  const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
+  return {nb::cast<nb::dict>(columns.attr("copy")()), std::make_unique<RowDecoder>(game.game, view, rule),
+          static_cast<size_t>(info.observation_size)};
+}
+
+nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies) {
+  require(games.shape(0) == plies.shape(0), "rows() wants games int64[n] and plies int32[n].");
+  const size_t count = games.shape(0);
+  TrainingRows rows;
+  {
+    nb::gil_scoped_release release;
+    rows = d.decoder->rows(count, games.data(), plies.data());
+  }
+  nb::dict out;
+  out["observations"] = to_numpy(std::move(rows.observations), {count, d.width});
+  out["legal"] = to_numpy(std::move(rows.legal));
+  out["offsets"] = to_numpy(std::move(rows.offsets));
+  out["policy"] = to_numpy(std::move(rows.policy));
+  out["value"] = to_numpy(std::move(rows.value));
+  out["margin"] = to_numpy(std::move(rows.margin));
+  out["root_value"] = to_numpy(std::move(rows.root_value));
+  out["searched"] = to_numpy(std::move(rows.searched));
+  return out;
+}
+
+}  // namespace
+
+void bind_slots(nb::module_& m) {
+  nb::class_<PySlots>(m, "Slots")
+      .def("__init__",
+           [](PySlots* self, const PyGame& game, int slots, int group_size, uint64_t seed,
+              const nb::list& players, bool record) {
+             std::vector<PlayerSettings> settings;
+             for (const nb::handle player : players)
+               settings.push_back(player_settings(nb::cast<nb::dict>(player)));
+             new (self) PySlots{std::make_unique<Slots>(game.game, slots, group_size, seed,
+                                                        std::move(settings), record),
+                                {}};
+           },
+           nb::arg("game"), nb::kw_only(), nb::arg("slots"), nb::arg("group_size"), nb::arg("seed"),
+           nb::arg("players"), nb::arg("record") = true)
+      .def_prop_ro("groups", [](const PySlots& s) { return s.slots->groups(); })
+      .def_prop_ro("rows", [](const PySlots& s) { return s.slots->rows(); })
+      .def_prop_ro("legal_capacity", [](const PySlots& s) { return s.slots->legal_capacity(); })
+      .def("schedule", &schedule, nb::arg("game_ids"), nb::arg("seeds"), nb::arg("seat_players"))
+      .def("bind", &bind_arrays, nb::arg("group"), nb::arg("player"),
+           nb::arg("observations").none(), nb::arg("seats"), nb::arg("legal"), nb::arg("offsets"))
+      .def("collect",
+           [](PySlots& s, int group, int player) { return s.slots->collect(group, player); },
+           nb::arg("group"), nb::arg("player"), nb::call_guard<nb::gil_scoped_release>())
+      .def("supply",
+           [](PySlots& s, int group, int player, const Array1<float>& logits,
+              const Array2<float>& values) {
+             require(logits.shape(0) == capacity_of(s), "supply() wants logits float32[legal_capacity].");
+             require(values.shape(0) == rows_of(s) && values.shape(1) == seats_of(s),
+                     "supply() wants values float32[rows, seats].");
+             nb::gil_scoped_release release;
+             s.slots->supply(group, player, logits.data(), values.data());
+           },
+           nb::arg("group"), nb::arg("player"), nb::arg("logits"), nb::arg("values"))
+      .def("decisions", &decisions, nb::arg("group"), nb::arg("player"))
+      .def("decide",
+           [](PySlots& s, int group, int player, const Array1<int32_t>& slots,
+              const Array1<int32_t>& actions) {
+             require(slots.shape(0) == actions.shape(0), "decide() wants one action for each slot.");
+             nb::gil_scoped_release release;
+             for (size_t i = 0; i < slots.shape(0); ++i)
+               s.slots->decide(group, player, slots.data()[i], actions.data()[i]);
+           },
+           nb::arg("group"), nb::arg("player"), nb::arg("slots"), nb::arg("actions"))
+      .def("busy", [](const PySlots& s, int group) { return s.slots->busy(group); }, nb::arg("group"))
+      .def("finished",
+           [](PySlots& s) { return to_dict(s.slots->finished(), s.slots->game().info().num_seats); })
+      .def("in_flight",
+           [](const PySlots& s) {
+             return to_dict(s.slots->in_flight(), s.slots->game().info().num_seats);
+           })
+      .def("restore",
+           [](PySlots& s, const nb::dict& records) {
+             s.slots->restore(from_dict(records, s.slots->game().info()));
+           },
+           nb::arg("records"))
+      .def("counters", &counters)
+      .def("sample_roots", &sample_roots)
+      .def("run_uniform",
+           [](PySlots& s, uint64_t simulations) { s.slots->run_uniform(simulations); },
+           nb::arg("simulations"), nb::call_guard<nb::gil_scoped_release>());
+
+  nb::class_<PyDecoder>(m, "RowDecoder")
+      .def("__init__",
+           [](PyDecoder* self, const PyGame& game, const nb::dict& columns, float c_visit,
+              float c_scale, float q_spread) {
+             new (self) PyDecoder(make_decoder(game, columns, c_visit, c_scale, q_spread));
+           },
+           nb::arg("game"), nb::arg("columns"), nb::arg("c_visit") = 50.0F,
+           nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F)
+      .def("rows", &decode, nb::arg("games"), nb::arg("plies"));
+  m.def("decode_rows",
+        [](const PyGame& game, const nb::dict& columns, const Array1<int64_t>& games,
+           const Array1<int32_t>& plies, float c_visit, float c_scale, float q_spread) {
+          return decode(make_decoder(game, columns, c_visit, c_scale, q_spread), games, plies);
+        },
+        nb::arg("game"), nb::arg("columns"), nb::arg("games"), nb::arg("plies"),
+        nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F);
+}
+
+}  // namespace ludus

@@ -1,0 +1,104 @@
+// What a game is.
+//
+// Rules are a stateless object; a position is a plain value of `info().state_size` bytes that
+// copies by memcpy and that nobody owns. The search and the slots see positions only through this
+// interface ("erased state"): a virtual call costs about 5 % against a template and keeps one tree
+// for every game.
+//
+// Between two decisions lies at most one chance event; a game with several merges them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+
+namespace ludus {
+
+enum class NodeKind : uint8_t { decision = 0, chance = 1, terminal = 2 };
+
+// Facts that never change during a game.
+struct GameInfo {
+  std::string name;
+  int num_seats = 2;
+  int num_actions = 0;   // actions are integers in [0, num_actions)
+  int max_legal = 0;     // most search actions of any position
+  int max_plies = 0;     // longest game, in decisions
+  int max_outcomes = 0;  // most outcomes of one chance event, 0 without chance
+  int state_size = 0;    // bytes of a position, at most kMaxState
+  int observation_size = 0;
+  std::vector<std::string> decision_kinds;  // names of the values of decision_kind()
+  std::string rules_id;
+  std::string encoder_id;
+  std::string action_space_id;
+  bool has_chance = false;
+  bool has_hidden = false;
+  float margin_scale = 1.0F;  // points; margins are tanh(difference / scale)
+};
+
+inline constexpr int kMaxState = 64;
+inline constexpr int kMaxSeats = 8;
+
+// Room for any position, for those who keep one.
+struct alignas(8) StateBytes {
+  std::byte bytes[kMaxState];
+};
+
+class Game {
+ public:
+  virtual ~Game() = default;
+  virtual const GameInfo& info() const = 0;
+
+  // The position before the first event.
+  virtual void initial(void* state) const = 0;
+  // Throws InputError for bytes that are no position of this game.
+  virtual void validate(const void* state) const = 0;
+  virtual NodeKind kind(const void* state) const = 0;
+  // Seat to move at a decision, and the seat whose event it is at a chance event.
+  virtual int seat(const void* state) const = 0;
+  // Index into info().decision_kinds, at a decision.
+  virtual int decision_kind(const void* state) const = 0;
+
+  // All legal actions, ascending; at most num_actions. Returns their number.
+  virtual int legal(const void* state, int32_t* out) const = 0;
+  // The subset that search and targets use, one action for each distinct effect, ascending; at
+  // most max_legal.
+  virtual int search_actions(const void* state, uint16_t* out) const = 0;
+  // The search action with the same effect as a legal action.
+  virtual int canonical(const void* state, int action) const = 0;
+  // Plays a legal action; legality is the caller's business (see is_legal).
+  virtual void apply(void* state, int action) const = 0;
+  virtual bool is_legal(const void* state, int action) const = 0;
+
+  // At a chance event: outcome ids and probabilities; returns their number.
+  virtual int outcomes(const void* state, int32_t* ids, double* probabilities) const = 0;
+  virtual void apply_outcome(void* state, int outcome) const = 0;
+  // The outcome at quantile u in [0, 1): the inverse of the cumulative distribution.
+  virtual int outcome_at(const void* state, double u) const = 0;
+  // The outcome of this event in the episode with that seed: event-keyed, so it does not depend
+  // on the path that led here.
+  virtual int draw(const void* state, uint64_t episode_seed) const = 0;
+
+  // At the end: +1, 0, -1 for two seats (in [-1, 1] in general), by seat.
+  virtual void returns(const void* state, float* by_seat) const = 0;
+  // At the end: tanh((own points - best other's) / margin_scale), by seat.
+  virtual void margins(const void* state, float* by_seat) const = 0;
+  // Points so far, by seat.
+  virtual void scores(const void* state, float* by_seat) const = 0;
+  // What `seat` can see, observation_size floats.
+  virtual void observe(const void* state, int seat, float* out) const = 0;
+  // A hash of the whole position.
+  virtual uint64_t key(const void* state) const = 0;
+};
+
+// The games of the house, by name. Throws InputError for an unknown one.
+std::vector<std::string> game_names();
+std::shared_ptr<const Game> find_game(const std::string& name);
+
+// Leaves at the given depth; decisions and chance outcomes are plies.
+uint64_t perft(const Game& game, const void* state, int depth);
+
+}  // namespace ludus

@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <cstddef>
+
+#include "base/errors.h"
+#include "games/game.h"
+#include "games/yatzy.h"
+
+namespace ludus {
+
+namespace {
+// One line a game.
+struct Entry {
+  const char* name;
+  std::shared_ptr<const Game> (*make)();
+};
+constexpr Entry kGames[] = {
+    {"yatzy", yatzy::make_game},
+};
+}  // namespace
+
+std::vector<std::string> game_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : kGames) names.emplace_back(entry.name);
+  return names;
+}
+
+std::shared_ptr<const Game> find_game(const std::string& name) {
+  std::string known;
+  for (const Entry& entry : kGames) {
+    if (name == entry.name) return entry.make();
+    known += known.empty() ? entry.name : std::string(", ") + entry.name;
+  }
+  throw InputError("There is no game '" + name + "'; the games are: " + known + ".");
+}
+
+uint64_t perft(const Game& game, const void* state, int depth) {
+  if (depth == 0) return 1;
+  const NodeKind kind = game.kind(state);
+  if (kind == NodeKind::terminal) return 0;
+  const auto size = static_cast<size_t>(game.info().state_size);
+  uint64_t total = 0;
+  StateBytes child;
+  auto visit = [&](auto step) {
+    std::copy_n(static_cast<const std::byte*>(state), size, child.bytes);
+    step();
+    total += perft(game, child.bytes, depth - 1);
+  };
+  if (kind == NodeKind::chance) {
+    std::vector<int32_t> ids(static_cast<size_t>(game.info().max_outcomes));
+    std::vector<double> probabilities(ids.size());
+    const int count = game.outcomes(state, ids.data(), probabilities.data());
+    if (depth == 1) return static_cast<uint64_t>(count);
+    for (int i = 0; i < count; ++i)
+      visit([&] { game.apply_outcome(child.bytes, ids[static_cast<size_t>(i)]); });
+    return total;
+  }
+  std::vector<int32_t> actions(static_cast<size_t>(game.info().num_actions));
+  const int count = game.legal(state, actions.data());
+  if (depth == 1) return static_cast<uint64_t>(count);
+  for (int i = 0; i < count; ++i)
+    visit([&] { game.apply(child.bytes, actions[static_cast<size_t>(i)]); });
+  return total;
+}
+
+}  // namespace ludus

@@ -1,0 +1,156 @@
+#include "play/rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "base/errors.h"
+#include "base/half.h"
+#include "base/softmax.h"
+#include "play/records.h"
+
+namespace ludus {
+
+namespace {
+
+// A game being replayed: where its next ply and that ply's edges are.
+struct Cursor {
+  int64_t game = -1;
+  int32_t ply = 0;
+  size_t edge = 0;
+  StateBytes state;
+};
+
+// The target of one searched ply: visit shares (PUCT) or the improved policy (Gumbel).
+void policy_target(const RecordView& view, const ImprovedPolicy& improved, size_t ply, size_t edge,
+                   int count, float* out) {
+  float visits[Tree::kMaxEdges];
+  float q[Tree::kMaxEdges];
+  float prior[Tree::kMaxEdges];
+  float total = 0.0F;
+  float own = 0.0F;
+  for (int i = 0; i < count; ++i) {
+    const size_t e = edge + static_cast<size_t>(i);
+    visits[i] = view.visits[e];
+    q[i] = from_half(view.q[e]);
+    prior[i] = from_half(view.prior[e]);
+    total += visits[i];
+    own -= visits[i] * q[i];
+  }
+  if (static_cast<Rule>(view.rule[ply]) == Rule::gumbel) {
+    // The root's own value: what the mean over all simulations holds beyond the edges' sums.
+    own += (total + 1.0F) * from_half(view.root_value[ply]);
+    float logits[Tree::kMaxEdges];
+    improved.logits(count, visits, q, prior, std::clamp(own, -1.0F, 1.0F),
+                    from_half(view.q_variance[ply]), logits);
+    softmax(logits, count, out);
+    return;
+  }
+  float sum = total;
+  if (total <= 0.0F)
+    for (int i = 0; i < count; ++i) sum += visits[i] = std::max(prior[i], 1e-8F);
+  for (int i = 0; i < count; ++i) out[i] = visits[i] / sum;
+}
+
+}  // namespace
+
+RowDecoder::RowDecoder(std::shared_ptr<const Game> game, const RecordView& view,
+                       ImprovedPolicy rule)
+    : game_(std::move(game)), view_(view), rule_(rule) {
+  ply_begin_.reserve(view.games + 1);
+  edge_begin_.reserve(view.games + 1);
+  uint64_t ply = 0;
+  uint64_t edge = 0;
+  for (size_t g = 0; g < view.games; ++g) {
+    ply_begin_.push_back(ply);
+    edge_begin_.push_back(edge);
+    const auto end = ply + static_cast<uint64_t>(std::max(view.plies[g], 0));
+    if (end > view.ply_rows) break;
+    for (; ply < end; ++ply) edge += view.edges[ply];
+  }
+  if (ply != view.ply_rows || edge != view.edge_rows || ply_begin_.size() != view.games)
+    throw InputError("The columns of these game records contradict each other in length.");
+  ply_begin_.push_back(ply);
+  edge_begin_.push_back(edge);
+}
+
+TrainingRows RowDecoder::rows(size_t count, const int64_t* games, const int32_t* plies) const {
+  const GameInfo& info = game_->info();
+  const auto width = static_cast<size_t>(info.observation_size);
+  const auto seats = static_cast<size_t>(info.num_seats);
+  TrainingRows out;
+  out.observations.resize(count * width);
+  out.offsets.assign(1, 0);
+  out.offsets.reserve(count + 1);
+  out.value.resize(count);
+  out.margin.resize(count);
+  out.root_value.resize(count);
+  out.searched.resize(count);
+  Cursor at;
+  uint16_t actions[Tree::kMaxEdges];
+  for (size_t row = 0; row < count; ++row) {
+    const int64_t game = games[row];
+    if (game < 0 || static_cast<size_t>(game) >= view_.games)
+      throw InputError("There is no game " + std::to_string(game) + " in these records.");
+    const auto g = static_cast<size_t>(game);
+    if (plies[row] < 0 || plies[row] >= view_.plies[g])
+      throw InputError("Game " + std::to_string(game) + " has no ply " + std::to_string(plies[row]) + ".");
+    const size_t begin = ply_begin_[g];
+    auto require = [game](bool sound) {
+      if (!sound)
+        throw InputError("Game " + std::to_string(game) + " of these records contradicts the rules.");
+    };
+    auto chance = [&](int outcome) {
+      if (outcome < 0) return;
+      require(game_->kind(at.state.bytes) == NodeKind::chance && outcome < info.max_outcomes);
+      game_->apply_outcome(at.state.bytes, outcome);
+    };
+    if (at.game != game || at.ply > plies[row]) {
+      at.game = game;
+      at.ply = 0;
+      at.edge = edge_begin_[g];
+      game_->initial(at.state.bytes);
+      chance(view_.opening[g]);
+    }
+    for (; at.ply < plies[row]; ++at.ply) {
+      const size_t p = begin + static_cast<size_t>(at.ply);
+      require(game_->is_legal(at.state.bytes, view_.action[p]));
+      game_->apply(at.state.bytes, view_.action[p]);
+      chance(view_.outcome[p]);
+      at.edge += view_.edges[p];
+    }
+    const std::byte* state = at.state.bytes;
+    const size_t p = begin + static_cast<size_t>(at.ply);
+    require(game_->kind(state) == NodeKind::decision);
+    const int seat = game_->seat(state);
+    game_->observe(state, seat, out.observations.data() + row * width);
+    const int legal = game_->search_actions(state, actions);
+    const size_t first = out.legal.size();
+    out.legal.resize(first + static_cast<size_t>(legal));
+    out.policy.resize(first + static_cast<size_t>(legal));
+    for (int i = 0; i < legal; ++i)
+      out.legal[first + static_cast<size_t>(i)] =
+          static_cast<int32_t>(row) * info.num_actions + actions[i];
+    const bool searched = view_.edges[p] > 0;
+    require(!searched || view_.edges[p] == legal);
+    float* policy = out.policy.data() + first;
+    if (searched)
+      policy_target(view_, rule_, p, at.edge, legal, policy);
+    else
+      std::fill_n(policy, legal, 1.0F / static_cast<float>(legal));
+    out.offsets.push_back(static_cast<int32_t>(out.legal.size()));
+    const float* scores = view_.scores + g * seats;
+    const auto own = static_cast<size_t>(seat);
+    float best_other = -1e30F;
+    for (size_t s = 0; s < seats; ++s)
+      if (s != own) best_other = std::max(best_other, scores[s]);
+    out.value[row] = view_.returns[g * seats + own];
+    out.margin[row] = std::tanh((scores[own] - best_other) / info.margin_scale);
+    out.root_value[row] = searched ? from_half(view_.root_value[p]) : out.value[row];
+    out.searched[row] = searched ? 1 : 0;
+  }
+  return out;
+}
+
+}  // namespace ludus

@@ -1,0 +1,63 @@
+// Training rows, derived from game records when they are read.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "games/game.h"
+#include "search/tree.h"
+
+namespace ludus {
+
+// Borrowed columns of records; the caller keeps them alive. Meaning as in records.h.
+struct RecordView {
+  size_t games = 0;
+  const int32_t* plies = nullptr;
+  const int32_t* opening = nullptr;
+  const float* returns = nullptr;
+  const float* scores = nullptr;
+  size_t ply_rows = 0;
+  const uint16_t* action = nullptr;
+  const int16_t* outcome = nullptr;
+  const uint8_t* flags = nullptr;
+  const uint8_t* rule = nullptr;
+  const uint16_t* root_value = nullptr;
+  const uint16_t* q_variance = nullptr;
+  const uint16_t* edges = nullptr;
+  size_t edge_rows = 0;
+  const uint16_t* visits = nullptr;
+  const uint16_t* q = nullptr;
+  const uint16_t* prior = nullptr;
+};
+
+struct TrainingRows {
+  std::vector<float> observations;  // [rows, observation_size], mover's view
+  std::vector<int32_t> legal;       // flat: row * num_actions + action
+  std::vector<int32_t> offsets;     // [rows + 1] into legal and policy
+  std::vector<float> policy;        // sums to 1 over a row
+  std::vector<float> value;         // [rows] return of the mover
+  std::vector<float> margin;        // [rows] tanh of the mover's final margin in points
+  std::vector<float> root_value;    // [rows] search value, mover's view
+  std::vector<uint8_t> searched;    // [rows] 0: no target, `policy` is uniform
+};
+
+class RowDecoder {
+ public:
+  // Throws InputError if the columns contradict each other in length.
+  RowDecoder(std::shared_ptr<const Game> game, const RecordView& view, ImprovedPolicy rule);
+
+  // Row i is ply plies[i] of game games[i] (index into the view). Rows of the same game that
+  // follow each other with ascending plies cost one replay. Throws InputError for an index out of
+  // range or a record that contradicts the rules.
+  TrainingRows rows(size_t count, const int64_t* games, const int32_t* plies) const;
+
+ private:
+  std::shared_ptr<const Game> game_;
+  RecordView view_;
+  ImprovedPolicy rule_;
+  std::vector<uint64_t> ply_begin_;   // by game
+  std::vector<uint64_t> edge_begin_;  // by game
+};
+
+}  // namespace ludus

@@ -1,0 +1,513 @@
+#include "play/slots.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "base/errors.h"
+#include "base/half.h"
+
+namespace ludus {
+
+Slots::Slots(std::shared_ptr<const Game> game, int slots, int group_size, uint64_t seed,
+             std::vector<PlayerSettings> players, bool record)
+    : game_(std::move(game)),
+      info_(game_->info()),
+      seed_(seed),
+      players_(std::move(players)),
+      record_(record),
+      group_size_(group_size) {
+  if (players_.empty()) throw InputError("Slots need at least one player.");
+  int searchers = 0;
+  for (const PlayerSettings& player : players_) {
+    if (player.kind != PlayerSettings::Kind::search) continue;
+    player.search.validate(info_);
+    inflight_ = std::max(inflight_, player.search.max_inflight);
+    ++searchers;
+  }
+  share_ = std::max(searchers, 1);
+  if (group_size <= 0 || group_size % (64 * share_) != 0)
+    throw InputError("A group has " + std::to_string(group_size) + " slots; it needs a multiple of " +
+                     std::to_string(64 * share_) + ", so that a batch has a multiple of 64 rows.");
+  if (slots <= 0 || slots % group_size != 0)
+    throw InputError(std::to_string(slots) + " slots do not make whole groups of " +
+                     std::to_string(group_size) + ".");
+  rows_ = group_size / share_ * inflight_;
+  groups_.resize(static_cast<size_t>(slots / group_size));
+  for (Group& group : groups_) {
+    group.slots.reserve(static_cast<size_t>(group_size));
+    for (int i = 0; i < group_size; ++i) {
+      Slot& slot = group.slots.emplace_back(*game_);
+      slot.record.reserve_game(info_);
+      slot.waiting.reserve(static_cast<size_t>(inflight_));
+    }
+    group.batches.resize(players_.size());
+    group.legal_used.resize(players_.size());
+    group.written.assign(players_.size(), std::vector<char>(static_cast<size_t>(rows_), 0));
+  }
+}
+
+Slots::Group& Slots::group_at(int group) {
+  if (group < 0 || group >= groups())
+    throw InputError("There is no group " + std::to_string(group) + " among " +
+                     std::to_string(groups()) + ".");
+  return groups_[static_cast<size_t>(group)];
+}
+
+void Slots::check_player(int player) const {
+  if (player < 0 || player >= players())
+    throw InputError("There is no player " + std::to_string(player) + " among " +
+                     std::to_string(players()) + ".");
+}
+
+void Slots::schedule(const ScheduledGame& game) {
+  if (game.game_id < 0) throw InputError("A game id must not be negative.");
+  for (int seat = 0; seat < info_.num_seats; ++seat)
+    check_player(game.seat_players[static_cast<size_t>(seat)]);
+  const size_t total = groups_.size() * static_cast<size_t>(group_size_);
+  const size_t index = static_cast<size_t>(game.game_id) % total;
+  const auto size = static_cast<size_t>(group_size_);
+  groups_[index / size].slots[index % size].queue.push_back(game);
+}
+
+void Slots::bind(int group, int player, const BatchArrays& arrays) {
+  check_player(player);
+  group_at(group).batches[static_cast<size_t>(player)] = arrays;
+}
+
+void Slots::begin_game(Slot& slot) {
+  slot.game = slot.queue.front();
+  slot.queue.pop_front();
+  slot.playing = true;
+  slot.ply = 0;
+  slot.keep_tree = false;
+  slot.record.clear();
+  slot.record.game_id.push_back(slot.game.game_id);
+  slot.record.seed.push_back(slot.game.seed);
+  slot.record.plies.push_back(0);
+  slot.record.opening.push_back(-1);
+  for (int seat = 0; seat < info_.num_seats; ++seat) {
+    slot.record.returns.push_back(0.0F);
+    slot.record.scores.push_back(0.0F);
+    slot.record.seat_players.push_back(slot.game.seat_players[static_cast<size_t>(seat)]);
+  }
+  std::byte* state = slot.state.bytes;
+  game_->initial(state);
+  if (game_->kind(state) == NodeKind::chance) {
+    const int outcome = game_->draw(state, slot.game.seed);
+    slot.record.opening[0] = outcome;
+    game_->apply_outcome(state, outcome);
+  }
+}
+
+void Slots::end_game(Group& group, Slot& slot) {
+  game_->returns(slot.state.bytes, slot.record.returns.data());
+  game_->scores(slot.state.bytes, slot.record.scores.data());
+  ++group.counters.games;
+  group.finished.append(slot.record, info_.num_seats, 0, 0, 0);
+  slot.playing = false;
+}
+
+void Slots::play_random(Group& group, Slot& slot) {
+  const std::byte* state = slot.state.bytes;
+  // Two passes over the legal actions would need no room; one with room is simpler.
+  thread_local std::vector<int32_t> actions;
+  actions.resize(static_cast<size_t>(info_.num_actions));
+  const auto count = static_cast<uint32_t>(game_->legal(state, actions.data()));
+  Stream stream(seed_, Purpose::player, static_cast<uint64_t>(slot.game.game_id),
+                static_cast<uint32_t>(slot.ply));
+  ++group.counters.random;
+  play(group, slot, actions[stream.below(count)], 0);
+}
+
+// Brings the slot to where it needs somebody: a search, an outside player, or nothing left.
+void Slots::settle(Group& group, Slot& slot) {
+  for (;;) {
+    if (!slot.playing) {
+      slot.turn = Turn::idle;
+      if (slot.queue.empty()) return;
+      begin_game(slot);
+    }
+    const std::byte* state = slot.state.bytes;
+    if (game_->kind(state) == NodeKind::terminal) {
+      end_game(group, slot);
+      continue;
+    }
+    slot.player = slot.game.seat_players[static_cast<size_t>(game_->seat(state))];
+    const PlayerSettings& player = players_[static_cast<size_t>(slot.player)];
+    if (player.kind == PlayerSettings::Kind::external) {
+      slot.turn = Turn::external;
+      return;
+    }
+    if (player.kind == PlayerSettings::Kind::random) {
+      play_random(group, slot);
+      continue;
+    }
+    if (player.search.forced_fast_path) {
+      std::array<uint16_t, Tree::kMaxEdges> actions;
+      if (game_->search_actions(state, actions.data()) == 1) {
+        ++group.counters.forced;
+        slot.keep_tree = false;
+        play(group, slot, actions[0], kForced);
+        continue;
+      }
+    }
+    slot.turn = Turn::search;
+    slot.tree.start(state, player.search, player.search.budget(game_->decision_kind(state)), seed_,
+                    static_cast<uint64_t>(slot.game.game_id), static_cast<uint32_t>(slot.ply),
+                    slot.keep_tree);
+    return;
+  }
+}
+
+void Slots::record_search(Slot& slot) {
+  const Tree& tree = slot.tree;
+  const int edges = tree.num_actions(tree.root());
+  Records& record = slot.record;
+  record.root_value.push_back(to_half(tree.root_value()));
+  record.q_variance.push_back(to_half(tree.q_variance()));
+  record.edges.push_back(static_cast<uint16_t>(edges));
+  for (int i = 0; i < edges; ++i) {
+    record.visits.push_back(static_cast<uint16_t>(tree.root_visits(i)));
+    record.q.push_back(to_half(tree.root_q(i)));
+    record.prior.push_back(to_half(tree.root_prior(i)));
+  }
+}
+
+void Slots::keep_sample(Group& group, const Slot& slot, int edge) {
+  const Tree& tree = slot.tree;
+  const auto edges = static_cast<size_t>(tree.num_actions(tree.root()));
+  RootSample& sample = group.sample;
+  sample.game_id = slot.game.game_id;
+  sample.ply = slot.ply;
+  sample.seat = tree.seat(tree.root());
+  sample.chosen = edge;
+  sample.value = tree.root_value();
+  sample.temperature =
+      players_[static_cast<size_t>(slot.player)].search.temperature_at(slot.ply);
+  sample.actions.assign(tree.actions(tree.root()), tree.actions(tree.root()) + edges);
+  sample.visits.resize(edges);
+  sample.q.resize(edges);
+  sample.prior.resize(edges);
+  sample.noised.resize(edges);
+  sample.policy.resize(edges);
+  for (size_t i = 0; i < edges; ++i) {
+    sample.visits[i] = tree.root_visits(static_cast<int>(i));
+    sample.q[i] = tree.root_q(static_cast<int>(i));
+    sample.prior[i] = tree.root_prior(static_cast<int>(i));
+    sample.noised[i] = tree.root_noised(static_cast<int>(i));
+  }
+  tree.policy(sample.policy.data());
+}
+
+void Slots::finish_search(Group& group, Slot& slot) {
+  const int edge = slot.tree.choose();
+  const int action = slot.tree.actions(slot.tree.root())[edge];
+  ++group.counters.searched;
+  if (&slot == group.slots.data()) keep_sample(group, slot, edge);
+  if (record_) record_search(slot);
+  if (players_[static_cast<size_t>(slot.player)].search.reuse_tree) {
+    // The outcome is looked at only now: the search is over and its move is chosen.
+    StateBytes after = slot.state;
+    game_->apply(after.bytes, action);
+    const bool chance = game_->kind(after.bytes) == NodeKind::chance;
+    const int outcome = chance ? game_->draw(after.bytes, slot.game.seed) : 0;
+    if (chance) game_->apply_outcome(after.bytes, outcome);
+    const bool same_player =
+        game_->kind(after.bytes) == NodeKind::decision &&
+        slot.game.seat_players[static_cast<size_t>(game_->seat(after.bytes))] == slot.player;
+    slot.keep_tree = same_player && slot.tree.reroot(edge, outcome);
+  }
+  play(group, slot, action, kSearched);
+  settle(group, slot);
+}
+
+void Slots::play(Group& group, Slot& slot, int action, uint8_t flags) {
+  std::byte* state = slot.state.bytes;
+  const PlayerSettings& player = players_[static_cast<size_t>(slot.player)];
+  const int kind = game_->decision_kind(state);
+  const bool search = (flags & kSearched) != 0;
+  Records& record = slot.record;
+  record.action.push_back(static_cast<uint16_t>(action));
+  record.seat.push_back(static_cast<uint8_t>(game_->seat(state)));
+  record.kind.push_back(static_cast<uint8_t>(kind));
+  record.flags.push_back(flags);
+  record.rule.push_back(search ? static_cast<uint8_t>(player.search.rule) : uint8_t{0});
+  record.temperature.push_back(
+      search ? to_half(player.search.temperature_at(slot.ply)) : uint16_t{0});
+  record.simulations.push_back(search ? static_cast<uint16_t>(player.search.budget(kind))
+                                      : uint16_t{0});
+  if (!search || !record_) {
+    record.root_value.push_back(0);
+    record.q_variance.push_back(0);
+    record.edges.push_back(0);
+  }
+  game_->apply(state, action);
+  int outcome = -1;
+  if (game_->kind(state) == NodeKind::chance) {
+    outcome = game_->draw(state, slot.game.seed);
+    game_->apply_outcome(state, outcome);
+  }
+  record.outcome.push_back(static_cast<int16_t>(outcome));
+  ++record.plies[0];
+  ++slot.ply;
+  ++group.counters.decisions;
+}
+
+// Selects leaves of one slot into its rows. Returns whether it took any row.
+bool Slots::fill(Group& group, Slot& slot, int player, int first_row, int& legal_used, int& rows) {
+  const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
+  std::vector<char>& written = group.written[static_cast<size_t>(player)];
+  const int inflight = players_[static_cast<size_t>(player)].search.max_inflight;
+  slot.waiting.clear();
+  while (slot.turn == Turn::search && slot.player == player) {
+    const Tree::Step step = slot.tree.select();
+    if (step == Tree::Step::finished) {
+      finish_search(group, slot);
+      continue;
+    }
+    if (step == Tree::Step::wait) break;
+    const NodeId leaf = slot.tree.leaf();
+    const int row = first_row + static_cast<int>(slot.waiting.size());
+    slot.waiting.push_back(leaf);
+    const int seat = slot.tree.seat(leaf);
+    if (batch.observations != nullptr) {
+      game_->observe(slot.tree.state(leaf), seat,
+                     batch.observations + static_cast<size_t>(row) * static_cast<size_t>(info_.observation_size));
+      written[static_cast<size_t>(row)] = 2;
+    }
+    batch.seats[row] = seat;
+    const int count = slot.tree.num_actions(leaf);
+    const uint16_t* actions = slot.tree.actions(leaf);
+    int32_t* out = batch.legal + legal_used;
+    const int base = row * info_.num_actions;
+    for (int i = 0; i < count; ++i) out[i] = base + actions[i];
+    batch.offsets[row] = legal_used;
+    legal_used += count;
+    batch.offsets[row + 1] = legal_used;
+    ++rows;
+    if (static_cast<int>(slot.waiting.size()) == inflight) break;
+  }
+  return !slot.waiting.empty();
+}
+
+int Slots::collect(int group_index, int player) {
+  Group& group = group_at(group_index);
+  check_player(player);
+  const auto p = static_cast<size_t>(player);
+  const BatchArrays& batch = group.batches[p];
+  if (batch.legal == nullptr) throw InputError("collect() before bind() lent the arrays.");
+  if (group.open >= 0) throw InputError("collect() before supply() answered the last batch.");
+  std::vector<char>& written = group.written[p];
+  int legal_used = 0;
+  int rows = 0;
+  const int rows_of_slot = inflight_;
+  const int places = group_size_ / share_;
+  for (int place = 0; place < places; ++place) {
+    const int first = place * rows_of_slot;
+    bool taken = false;
+    int used_before = rows;
+    for (int k = 0; k < share_; ++k) {
+      Slot& slot = group.slots[static_cast<size_t>(place * share_ + k)];
+      if (!slot.playing && !slot.queue.empty()) settle(group, slot);
+      if (!taken && slot.turn == Turn::search && slot.player == player)
+        taken = fill(group, slot, player, first, legal_used, rows);
+    }
+    // Rows without a leaf hold zeros: padding must be finite and always the same.
+    for (int row = first + (rows - used_before); row < first + rows_of_slot; ++row) {
+      batch.offsets[row] = batch.offsets[row + 1] = legal_used;
+      batch.seats[row] = 0;
+    }
+  }
+  batch.offsets[0] = 0;
+  if (batch.observations != nullptr)
+    for (int row = 0; row < rows_; ++row) {
+      char& mark = written[static_cast<size_t>(row)];
+      if (mark == 1) {
+        const auto width = static_cast<size_t>(info_.observation_size);
+        std::fill_n(batch.observations + static_cast<size_t>(row) * width, width, 0.0F);
+      }
+      mark = mark == 2 ? 1 : 0;
+    }
+  int& last_used = group.legal_used[p];
+  if (last_used > legal_used) std::fill(batch.legal + legal_used, batch.legal + last_used, 0);
+  last_used = legal_used;
+  if (rows > 0) {
+    group.open = player;
+    group.counters.rows += static_cast<uint64_t>(rows);
+    ++group.counters.batches;
+  }
+  return rows;
+}
+
+void Slots::supply(int group_index, int player, const float* logits, const float* values) {
+  Group& group = group_at(group_index);
+  check_player(player);
+  if (group.open != player) throw InputError("supply() without rows from collect().");
+  group.open = -1;
+  const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
+  const auto seats = static_cast<size_t>(info_.num_seats);
+  const int places = group_size_ / share_;
+  for (int place = 0; place < places; ++place)
+    for (int k = 0; k < share_; ++k) {
+      Slot& slot = group.slots[static_cast<size_t>(place * share_ + k)];
+      if (slot.player != player) continue;
+      int row = place * inflight_;
+      for (const NodeId leaf : slot.waiting) {
+        slot.tree.expand(leaf, logits + batch.offsets[row], values + static_cast<size_t>(row) * seats);
+        ++row;
+      }
+      slot.waiting.clear();
+    }
+}
+
+void Slots::decisions(int group_index, int player, std::vector<Decision>& out) {
+  Group& group = group_at(group_index);
+  check_player(player);
+  out.clear();
+  for (size_t i = 0; i < group.slots.size(); ++i) {
+    Slot& slot = group.slots[i];
+    if (!slot.playing && !slot.queue.empty()) settle(group, slot);
+    if (slot.turn != Turn::external || slot.player != player) continue;
+    const uint64_t key = mix64(derive_seed(seed_, Purpose::player,
+                                           static_cast<uint64_t>(slot.game.game_id)) ^
+                               static_cast<uint64_t>(slot.ply));
+    out.push_back({static_cast<int>(i), slot.state.bytes, key});
+  }
+}
+
+void Slots::decide(int group_index, int player, int index, int action) {
+  Group& group = group_at(group_index);
+  if (index < 0 || index >= group_size_) throw InputError("decide() names no slot of this group.");
+  Slot& slot = group.slots[static_cast<size_t>(index)];
+  if (slot.turn != Turn::external || slot.player != player)
+    throw InputError("Slot " + std::to_string(index) + " does not wait for player " +
+                     std::to_string(player) + ".");
+  if (!game_->is_legal(slot.state.bytes, action))
+    throw InputError("Action " + std::to_string(action) + " of player " + std::to_string(player) +
+                     " is illegal in game " + std::to_string(slot.game.game_id) + " at ply " +
+                     std::to_string(slot.ply) + ".");
+  ++group.counters.external;
+  play(group, slot, action, 0);
+  settle(group, slot);
+}
+
+bool Slots::busy(int group) const {
+  const auto& slots = groups_[static_cast<size_t>(group)].slots;
+  return std::any_of(slots.begin(), slots.end(),
+                     [](const Slot& slot) { return slot.playing || !slot.queue.empty(); });
+}
+
+Records Slots::finished() {
+  Records all;
+  for (Group& group : groups_) {
+    const auto plies = group.finished.ply_offsets();
+    const auto edges = group.finished.edge_offsets();
+    for (size_t g = 0; g < group.finished.games(); ++g)
+      all.append(group.finished, info_.num_seats, g, plies[g], edges[plies[g]]);
+    group.finished.clear();
+  }
+  return all.sorted(info_.num_seats);
+}
+
+Records Slots::in_flight() const {
+  Records all;
+  for (const Group& group : groups_)
+    for (const Slot& slot : group.slots)
+      if (slot.playing) all.append(slot.record, info_.num_seats, 0, 0, 0);
+  return all.sorted(info_.num_seats);
+}
+
+void Slots::restore(const Records& records) {
+  records.validate(info_);
+  const auto plies = records.ply_offsets();
+  const auto edges = records.edge_offsets();
+  const auto total = groups_.size() * static_cast<size_t>(group_size_);
+  const auto size = static_cast<size_t>(group_size_);
+  for (size_t g = 0; g < records.games(); ++g) {
+    const std::string name = "Game " + std::to_string(records.game_id[g]) + " in flight";
+    if (records.game_id[g] < 0) throw InputError(name + " has a negative id.");
+    const size_t index = static_cast<size_t>(records.game_id[g]) % total;
+    Group& group = groups_[index / size];
+    Slot& slot = group.slots[index % size];
+    if (slot.playing || slot.queue.empty() || slot.queue.front().game_id != records.game_id[g] ||
+        slot.queue.front().seed != records.seed[g])
+      throw InputError(name + " is not the next game of its slot.");
+    slot.game = slot.queue.front();
+    slot.queue.pop_front();
+    slot.record.clear();
+    slot.record.append(records, info_.num_seats, g, plies[g], edges[plies[g]]);
+    slot.ply = records.plies[g];
+    slot.keep_tree = false;
+    slot.playing = true;
+    std::byte* state = slot.state.bytes;
+    game_->initial(state);
+    auto chance = [&](int outcome) {
+      if (game_->kind(state) != NodeKind::chance) return outcome == -1;
+      if (outcome != game_->draw(state, slot.game.seed)) return false;
+      game_->apply_outcome(state, outcome);
+      return true;
+    };
+    bool sound = chance(records.opening[g]);
+    for (size_t p = plies[g]; sound && p < plies[g + 1]; ++p) {
+      sound = game_->kind(state) == NodeKind::decision &&
+              game_->is_legal(state, records.action[p]);
+      if (!sound) break;
+      game_->apply(state, records.action[p]);
+      sound = chance(records.outcome[p]);
+    }
+    if (!sound) throw InputError(name + " contradicts the rules or its seed.");
+    settle(group, slot);
+  }
+}
+
+std::vector<RootSample> Slots::sample_roots() const {
+  std::vector<RootSample> out;
+  for (const Group& group : groups_)
+    if (group.sample.game_id >= 0) out.push_back(group.sample);
+  return out;
+}
+
+Slots::Counters Slots::counters() const {
+  Counters sum;
+  for (const Group& group : groups_) {
+    const Counters& c = group.counters;
+    sum.decisions += c.decisions;
+    sum.searched += c.searched;
+    sum.forced += c.forced;
+    sum.random += c.random;
+    sum.external += c.external;
+    sum.games += c.games;
+    sum.rows += c.rows;
+    sum.batches += c.batches;
+    for (const Slot& slot : group.slots) sum.tree.add(slot.tree.counters());
+  }
+  return sum;
+}
+
+void Slots::run_uniform(uint64_t simulations) {
+  const auto rows = static_cast<size_t>(rows_);
+  std::vector<float> logits(static_cast<size_t>(legal_capacity()), 0.0F);
+  std::vector<float> values(rows * static_cast<size_t>(info_.num_seats), 0.0F);
+  std::vector<int32_t> seats(rows);
+  std::vector<int32_t> legal(logits.size());
+  std::vector<int32_t> offsets(rows + 1);
+  const BatchArrays lent{nullptr, seats.data(), legal.data(), offsets.data()};
+  const uint64_t goal = counters().tree.simulations + simulations;
+  for (bool more = true; more;) {
+    more = false;
+    for (int g = 0; g < groups(); ++g)
+      for (int p = 0; p < players(); ++p) {
+        group_at(g).batches[static_cast<size_t>(p)] = lent;
+        for (int step = 0; step < 64; ++step) {
+          if (collect(g, p) == 0) break;
+          supply(g, p, logits.data(), values.data());
+          more = true;
+        }
+      }
+    more = more && counters().tree.simulations < goal;
+  }
+}
+
+}  // namespace ludus

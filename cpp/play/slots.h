@@ -1,0 +1,154 @@
+// Slots: many games advancing together, for self-play and the arena alike.
+//
+// A slot is a place where one game is being played; game g is always played in slot g mod S.
+// Slots come in groups that share a batch; a group is driven by one thread at a time, different
+// groups by different threads. Nothing that a group does depends on other groups or on time, so
+// the games are the same for any number of lanes.
+//
+//   rows = collect(group, player)   walks the trees until each slot whose mover is `player` has
+//                                   its leaves in the batch; plays moves whose search is finished
+//   supply(group, player, ...)      answers those rows
+//   decisions / decide              the same border for players without a tree
+//
+// With P players that search, P neighbouring slots share a row: a pair of games with seats
+// exchanged fills the row of one network while it leaves that of the other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "games/game.h"
+#include "play/records.h"
+#include "search/tree.h"
+
+namespace ludus {
+
+struct PlayerSettings {
+  enum class Kind : uint8_t { search, external, random } kind = Kind::search;
+  SearchSettings search;
+};
+
+// The arrays that a group's batch for one player lives in; the caller keeps them alive.
+struct BatchArrays {
+  float* observations = nullptr;  // [rows, observation_size]; null: nothing is encoded
+  int32_t* seats = nullptr;       // [rows]
+  int32_t* legal = nullptr;       // [legal_capacity], row * num_actions + action; spare is 0
+  int32_t* offsets = nullptr;     // [rows + 1] into legal
+};
+
+struct ScheduledGame {
+  int64_t game_id;
+  uint64_t seed;
+  std::array<int8_t, kMaxSeats> seat_players;
+};
+
+// A finished decision for the log of sampled roots.
+struct RootSample {
+  int64_t game_id = -1;
+  int ply = 0;
+  int seat = 0;
+  int chosen = 0;  // index into the vectors below
+  float value = 0.0F;
+  float temperature = 0.0F;
+  std::vector<uint16_t> actions;
+  std::vector<int> visits;
+  std::vector<float> q, prior, noised, policy;
+};
+
+class Slots {
+ public:
+  Slots(std::shared_ptr<const Game> game, int slots, int group_size, uint64_t seed,
+        std::vector<PlayerSettings> players, bool record);
+
+  const Game& game() const { return *game_; }
+  int groups() const { return static_cast<int>(groups_.size()); }
+  int rows() const { return rows_; }
+  int legal_capacity() const { return rows_ * game_->info().max_legal; }
+  int players() const { return static_cast<int>(players_.size()); }
+
+  void schedule(const ScheduledGame& game);
+  void bind(int group, int player, const BatchArrays& arrays);
+  int collect(int group, int player);
+  void supply(int group, int player, const float* logits, const float* values);
+
+  struct Decision {
+    int slot;
+    const std::byte* state;
+    uint64_t key;  // random seed of this decision
+  };
+  void decisions(int group, int player, std::vector<Decision>& out);
+  void decide(int group, int player, int slot, int action);
+
+  bool busy(int group) const;
+  Records finished();
+  Records in_flight() const;
+  // Goes on with games that were in flight; they must be scheduled and not begun.
+  void restore(const Records& records);
+  std::vector<RootSample> sample_roots() const;
+
+  struct Counters {
+    TreeCounters tree;
+    uint64_t decisions = 0, searched = 0, forced = 0, random = 0, external = 0, games = 0;
+    uint64_t rows = 0, batches = 0;
+  };
+  Counters counters() const;
+
+  // Drives everything with the uniform evaluator (logits 0, values 0) on this thread, for at
+  // least `simulations` or until the games end. Nothing is encoded.
+  void run_uniform(uint64_t simulations);
+
+ private:
+  enum class Turn : uint8_t { idle, search, external };
+  struct Slot {
+    explicit Slot(const Game& game) : tree(game) {}
+    StateBytes state;
+    Tree tree;
+    Records record;
+    std::deque<ScheduledGame> queue;
+    ScheduledGame game{};
+    std::vector<NodeId> waiting;  // leaves in this slot's rows
+    int ply = 0;
+    int player = 0;
+    Turn turn = Turn::idle;
+    bool playing = false;
+    bool keep_tree = false;
+  };
+  struct Group {
+    std::vector<Slot> slots;
+    std::vector<BatchArrays> batches;        // by player
+    std::vector<std::vector<char>> written;  // by player: rows that hold an observation
+    std::vector<int> legal_used;             // by player: entries of `legal` in use
+    int open = -1;                           // player whose rows wait for supply()
+    Records finished;
+    Counters counters;
+    RootSample sample;
+  };
+
+  Group& group_at(int group);
+  void check_player(int player) const;
+  void begin_game(Slot& slot);
+  void end_game(Group& group, Slot& slot);
+  void settle(Group& group, Slot& slot);
+  void play_random(Group& group, Slot& slot);
+  void finish_search(Group& group, Slot& slot);
+  void record_search(Slot& slot);
+  void play(Group& group, Slot& slot, int action, uint8_t flags);
+  bool fill(Group& group, Slot& slot, int player, int first_row, int& legal_used, int& rows);
+  void keep_sample(Group& group, const Slot& slot, int edge);
+
+  std::shared_ptr<const Game> game_;
+  const GameInfo& info_;
+  uint64_t seed_;
+  std::vector<PlayerSettings> players_;
+  bool record_;
+  int group_size_;
+  int share_ = 1;     // slots that share a row
+  int inflight_ = 1;  // rows of a slot
+  int rows_ = 0;
+  std::vector<Group> groups_;
+};
+
+}  // namespace ludus

@@ -1,0 +1,38 @@
+#include "search/settings.h"
+
+#include <string>
+
+#include "base/errors.h"
+
+namespace ludus {
+
+namespace {
+void require(bool holds, const char* name, const char* range) {
+  if (!holds) throw InputError(std::string("Search setting '") + name + "' must be " + range + ".");
+}
+}  // namespace
+
+void SearchSettings::validate(const GameInfo& info) const {
+  const bool counts_fit = std::all_of(simulations.begin(), simulations.end(),
+                                      [](int n) { return n >= 0 && n <= 60000; });
+  require(!simulations.empty() && counts_fit, "simulations", "a list of integers in 0..60000");
+  require(c_puct >= 0.0F, "c_puct", "at least 0");
+  require(fpu_reduction >= 0.0F && fpu_reduction <= 2.0F, "fpu_reduction", "in 0..2");
+  require(noise_alpha > 0.0F, "noise_alpha", "above 0");
+  require(noise_fraction >= 0.0F && noise_fraction <= 1.0F, "noise_fraction", "in 0..1");
+  require(considered >= 1, "considered", "at least 1");
+  require(c_visit >= 0.0F, "c_visit", "at least 0");
+  require(c_scale >= 0.0F, "c_scale", "at least 0");
+  require(q_spread > 0.0F, "q_spread", "above 0");
+  require(virtual_loss >= 0.0F, "virtual_loss", "at least 0");
+  require(max_inflight >= 1 && max_inflight <= 4096, "max_inflight", "in 1..4096");
+  const bool heat_fits = std::all_of(temperature.begin(), temperature.end(),
+                                     [](float t) { return t >= 0.0F && t <= 100.0F; });
+  require(!temperature.empty() && heat_fits, "temperature", "a list of numbers in 0..100");
+  require(!(reuse_tree && rule == Rule::gumbel), "reuse_tree",
+          "false with the Gumbel rule, whose halving starts from a fresh root");
+  require(margin_weight >= 0.0F && margin_weight <= 1.0F, "margin_weight", "in 0..1");
+  require(info.max_legal < 65536, "game", "one with under 65536 search actions");
+}
+
+}  // namespace ludus

@@ -1,0 +1,45 @@
+"""The one tree of exceptions.
+
+Whatever is the user's to mend is a :class:`UserError`: the command line prints its sentence and
+exits with 2. Anything else that Ludus raises on purpose is a plain :class:`LudusError`.
+"""
+
+
+class LudusError(Exception):
+    """Base of everything that Ludus raises on purpose."""
+
+
+class UserError(LudusError):
+    """Bad input: one sentence that says what was wrong, where, and what would be right."""
+
+
+class ConfigError(UserError):
+    """A setting with an unknown key, a wrong type or a value out of range."""
+
+
+class GameError(UserError, ValueError):
+    """What the core refuses: an illegal action, a malformed state, a setting out of range."""
+
+
+class PlayerError(UserError):
+    """A player specification that names nothing, or an option that the player lacks."""
+
+
+class RunError(UserError):
+    """A run directory that is missing, foreign or in the wrong condition for the request."""
+
+
+class RunLockedError(RunError):
+    """Another process writes to the run; the sentence names it."""
+
+
+class CorruptError(RunError):
+    """A file that fails its checksum, or is cut short."""
+
+
+class VersionError(RunError):
+    """A file of a newer or foreign format, with both versions named."""
+
+
+class NumericsError(LudusError):
+    """A number that is not finite where one must be; the sentence names the place."""
