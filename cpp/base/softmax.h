@@ -1,48 +1,81 @@
-// Softmax over a short row, with an exponential that vectorises and gives the same bits on every
-// machine (no library call, no fused multiply-add).
+// Softmax over a short row, eight lanes at a time, with an exponential that gives the same bits on
+// every machine (no library call, no fused multiply-add).
 #pragma once
 
-#include <bit>
 #include <cstdint>
+#include <cstring>
 
 namespace ludus {
 
+inline constexpr int kLanes = 8;
+typedef float FloatLanes __attribute__((vector_size(sizeof(float) * kLanes)));
+typedef int32_t IntLanes __attribute__((vector_size(sizeof(int32_t) * kLanes)));
+
+// Rows that lanes walk over have room for a whole number of vectors.
+constexpr size_t padded(size_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
+
+inline FloatLanes load_lanes(const float* from) {
+  FloatLanes lanes;
+  std::memcpy(&lanes, from, sizeof(lanes));
+  return lanes;
+}
+
 // e^x for x <= 0, relative error under 3e-7; 0 below -87.
-inline float exp_nonpositive(float x) {
-  const float clamped = x < -87.0F ? -87.0F : x;
-  const float scaled = clamped * 1.44269504F;
-  const float rounded = (scaled + 12582912.0F) - 12582912.0F;  // nearest integer by the 2^23 trick
-  const float r = (clamped - rounded * 0.693359375F) + rounded * 2.12194440e-4F;
-  float p = 1.9875691500e-4F;  // minimax polynomial of Cephes' expf (Moshier)
-  p = p * r + 1.3981999507e-3F;
+inline FloatLanes exp_nonpositive(FloatLanes x) {
+  const FloatLanes low = FloatLanes{} - 87.0F;
+  const FloatLanes clamped = x < low ? low : x;
+  const FloatLanes scaled = clamped * 1.44269504F;
+  const FloatLanes rounded = (scaled + 12582912.0F) - 12582912.0F;  // nearest integer, 2^23 trick
+  const FloatLanes r = (clamped - rounded * 0.693359375F) + rounded * 2.12194440e-4F;
+  FloatLanes p = r * 1.9875691500e-4F + 1.3981999507e-3F;  // polynomial of Cephes' expf (Moshier)
   p = p * r + 8.3334519073e-3F;
   p = p * r + 4.1665795894e-2F;
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
   p = p * (r * r) + r + 1.0F;
-  const auto exponent = static_cast<int32_t>(rounded);
-  const float power = std::bit_cast<float>((exponent + 127) << 23);
-  return x < -87.0F ? 0.0F : p * power;
+  const IntLanes exponent = (__builtin_convertvector(rounded, IntLanes) + 127) << 23;
+  FloatLanes power;
+  std::memcpy(&power, &exponent, sizeof(power));
+  return x < low ? FloatLanes{} : p * power;
 }
 
-// out[i] = softmax(logits)[i]. Returns false, and writes the uniform distribution, if a logit is
-// not finite.
+// out[i] = softmax(logits)[i] for i < count; `out` has room for padded(count), its tail becomes 0.
+// Returns false, and writes the uniform distribution, if a logit is not finite.
 inline bool softmax(const float* logits, int count, float* out) {
-  float top = logits[0];
-  bool finite = true;
-  for (int i = 0; i < count; ++i) {
-    finite &= (logits[i] - logits[i]) == 0.0F;  // false for NaN and infinities
-    top = logits[i] > top ? logits[i] : top;
+  const auto room = static_cast<int>(padded(static_cast<size_t>(count)));
+  std::memcpy(out, logits, sizeof(float) * static_cast<size_t>(count));
+  for (int i = count; i < room; ++i) out[i] = logits[0];
+  FloatLanes top = load_lanes(out);
+  IntLanes wrong{};
+  for (int i = 0; i < room; i += kLanes) {
+    const FloatLanes x = load_lanes(out + i);
+    top = x > top ? x : top;
+    wrong |= (x - x) != 0.0F;  // NaN and infinities
   }
-  if (!finite) {
-    for (int i = 0; i < count; ++i) out[i] = 1.0F / static_cast<float>(count);
+  float highest = top[0];
+  int32_t any_wrong = 0;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    highest = top[lane] > highest ? top[lane] : highest;
+    any_wrong |= wrong[lane];
+  }
+  if (any_wrong != 0) {
+    for (int i = 0; i < room; ++i) out[i] = i < count ? 1.0F / static_cast<float>(count) : 0.0F;
     return false;
   }
-  for (int i = 0; i < count; ++i) out[i] = exp_nonpositive(logits[i] - top);
+  for (int i = 0; i < room; i += kLanes) {
+    const FloatLanes e = exp_nonpositive(load_lanes(out + i) - highest);
+    std::memcpy(out + i, &e, sizeof(e));
+  }
+  for (int i = count; i < room; ++i) out[i] = 0.0F;
+  FloatLanes sums{};
+  for (int i = 0; i < room; i += kLanes) sums += load_lanes(out + i);
   float sum = 0.0F;
-  for (int i = 0; i < count; ++i) sum += out[i];
+  for (int lane = 0; lane < kLanes; ++lane) sum += sums[lane];
   const float scale = 1.0F / sum;
-  for (int i = 0; i < count; ++i) out[i] *= scale;
+  for (int i = 0; i < room; i += kLanes) {
+    const FloatLanes p = load_lanes(out + i) * scale;
+    std::memcpy(out + i, &p, sizeof(p));
+  }
   return true;
 }
 

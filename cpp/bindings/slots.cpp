@@ -98,7 +98,8 @@ Records from_dict(const nb::dict& columns, const GameInfo& info) {
   Records::visit(records, info.num_seats, [&](const char* name, auto& column, int, int) {
     using T = typename std::remove_reference_t<decltype(column)>::value_type;
     const auto array = typed<T>(columns, name);
-    column.assign(array.data(), array.data() + array.size());
+    column.resize(array.size());
+    std::copy_n(array.data(), array.size(), column.begin());
   });
   return records;
 }
@@ -143,7 +144,7 @@ void schedule(PySlots& s, const Array1<int64_t>& ids, const Array1<uint64_t>& se
           "schedule() wants game_ids int64[n], seeds uint64[n], seat_players int8[n, seats].");
   for (size_t i = 0; i < ids.shape(0); ++i) {
     ScheduledGame game{ids.data()[i], seeds.data()[i], {}};
-    for (size_t seat = 0; seat < seats_of(s); ++seat)
+    for (size_t seat = 0; seat < std::min<size_t>(seats_of(s), kMaxSeats); ++seat)
       game.seat_players[seat] = seat_players.data()[i * seats_of(s) + seat];
     s.slots->schedule(game);
   }

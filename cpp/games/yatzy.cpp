@@ -24,7 +24,7 @@ GameInfo make_info() {
   info.name = "yatzy";
   info.num_seats = 2;
   info.num_actions = kActions;
-  info.max_legal = 31 + kCategories;
+  info.max_legal = 48;  // 31 keeps and 15 marks, and room for the copies of search_actions()
   info.max_plies = 2 * kCategories * 3;
   info.max_outcomes = kClasses;
   info.state_size = static_cast<int>(sizeof(State));
@@ -89,19 +89,19 @@ class Yatzy final : public Game {
     return count;
   }
 
+  // Whole lists are copied, so up to eight entries behind the last one are overwritten.
   int search_actions(const void* raw, uint16_t* out) const override {
     const State& s = as_state(raw);
     int count = 0;
     if (s.rerolls > 0) {
+      std::memcpy(out, tables.keeps[s.dice].data(), sizeof(tables.keeps[0]));
       count = tables.num_keeps[s.dice];
-      for (int i = 0; i < count; ++i) out[i] = tables.keeps[s.dice][static_cast<size_t>(i)];
     }
-    for (uint32_t rest = s.free[s.seat]; rest != 0;) {
-      const int bit = 31 - __builtin_clz(rest);
-      out[count++] = static_cast<uint16_t>(kMarkBase + kCategories - 1 - bit);
-      rest ^= 1U << bit;
-    }
-    return count;
+    const uint16_t free = s.free[s.seat];
+    std::memcpy(out + count, tables.marks_high[free >> 7].data(), sizeof(tables.marks_high[0]));
+    count += __builtin_popcount(free >> 7);
+    std::memcpy(out + count, tables.marks_low[free & 0x7F].data(), sizeof(tables.marks_low[0]));
+    return count + __builtin_popcount(free & 0x7F);
   }
 
   int canonical(const void* raw, int action) const override {

@@ -47,8 +47,11 @@ struct Tables {
   std::array<std::array<uint8_t, kCategories>, kClasses> score;
   std::array<std::array<uint16_t, 32>, kClasses> keep;       // [class][mask] -> kept id
   std::array<std::array<uint8_t, 32>, kClasses> canonical;   // [class][mask] -> lowest equal mask
-  std::array<std::array<uint8_t, 31>, kClasses> keeps;       // canonical masks, ascending
+  std::array<std::array<uint16_t, 32>, kClasses> keeps;      // canonical masks, ascending
   std::array<uint8_t, kClasses> num_keeps;
+  // Marks of the free categories 0..7 by the high byte of a free mask, and 8..14 by its low 7 bits.
+  std::array<std::array<uint16_t, 8>, 256> marks_high;
+  std::array<std::array<uint16_t, 8>, 128> marks_low;
   // Rolling 5 - size dice beside a kept multiset: result[result_begin[kept] + r] is the class after
   // rolling the r-th multiset of that many dice (r counts within the size).
   std::array<int, kKept> result_begin;

@@ -105,8 +105,18 @@ Tables build() {
       t.keep[dice][mask] = static_cast<uint16_t>(kept_id);
       t.canonical[dice][mask] = lowest.emplace(kept_id, static_cast<uint8_t>(mask)).first->second;
       if (t.canonical[dice][mask] == mask && mask != 31)
-        t.keeps[dice][t.num_keeps[dice]++] = static_cast<uint8_t>(mask);
+        t.keeps[dice][t.num_keeps[dice]++] = static_cast<uint16_t>(mask);
     }
+  }
+
+  for (size_t mask = 0; mask <= kAllFree; ++mask) {
+    // Masks with only high or only low bits fill both tables.
+    const bool high = (mask & 0x7F) == 0;
+    if (!high && mask > 0x7F) continue;
+    auto& marks = high ? t.marks_high[mask >> 7] : t.marks_low[mask];
+    size_t count = 0;
+    for (int c = 0; c < kCategories; ++c)
+      if (mask & category_bit(c)) marks[count++] = static_cast<uint16_t>(kMarkBase + c);
   }
 
   int power = 1;

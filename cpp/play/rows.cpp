@@ -7,7 +7,6 @@
 
 #include "base/errors.h"
 #include "base/half.h"
-#include "base/softmax.h"
 #include "play/records.h"
 
 namespace ludus {
@@ -41,10 +40,14 @@ void policy_target(const RecordView& view, const ImprovedPolicy& improved, size_
   if (static_cast<Rule>(view.rule[ply]) == Rule::gumbel) {
     // The root's own value: what the mean over all simulations holds beyond the edges' sums.
     own += (total + 1.0F) * from_half(view.root_value[ply]);
+    float log_prior[Tree::kMaxEdges];
     float logits[Tree::kMaxEdges];
-    improved.logits(count, visits, q, prior, std::clamp(own, -1.0F, 1.0F),
+    for (int i = 0; i < count; ++i) log_prior[i] = std::log(std::max(prior[i], 1e-12F));
+    improved.logits(count, visits, q, prior, log_prior, std::clamp(own, -1.0F, 1.0F),
                     from_half(view.q_variance[ply]), logits);
-    softmax(logits, count, out);
+    float shares[Tree::kMaxEdges];  // softmax wants room for whole vectors
+    softmax(logits, count, shares);
+    std::copy_n(shares, count, out);
     return;
   }
   float sum = total;

@@ -10,6 +10,10 @@
 
 namespace ludus {
 
+namespace {
+constexpr int kAhead = 3;  // slots between a prefetch and its use
+}  // namespace
+
 Slots::Slots(std::shared_ptr<const Game> game, int slots, int group_size, uint64_t seed,
              std::vector<PlayerSettings> players, bool record)
     : game_(std::move(game)),
@@ -306,8 +310,10 @@ int Slots::collect(int group_index, int player) {
   const int places = group_size_ / share_;
   for (int place = 0; place < places; ++place) {
     const int first = place * rows_of_slot;
+    const auto ahead = static_cast<size_t>((place + kAhead) * share_);
+    if (ahead < group.slots.size()) group.slots[ahead].tree.prefetch();
     bool taken = false;
-    int used_before = rows;
+    const int used_before = rows;
     for (int k = 0; k < share_; ++k) {
       Slot& slot = group.slots[static_cast<size_t>(place * share_ + k)];
       if (!slot.playing && !slot.queue.empty()) settle(group, slot);
@@ -349,7 +355,10 @@ void Slots::supply(int group_index, int player, const float* logits, const float
   const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
   const auto seats = static_cast<size_t>(info_.num_seats);
   const int places = group_size_ / share_;
-  for (int place = 0; place < places; ++place)
+  for (int place = 0; place < places; ++place) {
+    const auto ahead = static_cast<size_t>((place + kAhead) * share_);
+    if (ahead < group.slots.size() && !group.slots[ahead].waiting.empty())
+      group.slots[ahead].tree.prefetch(group.slots[ahead].waiting.front());
     for (int k = 0; k < share_; ++k) {
       Slot& slot = group.slots[static_cast<size_t>(place * share_ + k)];
       if (slot.player != player) continue;
@@ -360,6 +369,7 @@ void Slots::supply(int group_index, int player, const float* logits, const float
       }
       slot.waiting.clear();
     }
+  }
 }
 
 void Slots::decisions(int group_index, int player, std::vector<Decision>& out) {

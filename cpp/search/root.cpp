@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/softmax.h"
 #include "search/tree.h"
 
 namespace ludus {
@@ -32,7 +31,8 @@ void halving_schedule(int considered, int budget, std::vector<uint16_t>& out) {
 }
 
 void ImprovedPolicy::logits(int count, const float* visits, const float* q, const float* prior,
-                            float node_value, float variance, float* out) const {
+                            const float* log_prior, float node_value, float variance,
+                            float* out) const {
   float total = 0.0F;
   float most = 0.0F;
   float prior_sum = 0.0F;
@@ -54,7 +54,7 @@ void ImprovedPolicy::logits(int count, const float* visits, const float* q, cons
   const float weight = 0.5F * (c_visit + most) * c_scale;
   const float spread = q_spread * q_spread;
   for (int i = 0; i < count; ++i) {
-    out[i] = std::log(std::max(prior[i], 1e-12F));
+    out[i] = log_prior[i];
     if (visits[i] <= 0.0F) continue;  // completed by the mixed value: no advantage
     const float shrink = has_chance ? spread / (spread + variance / visits[i]) : 1.0F;
     out[i] += weight * shrink * (q[i] - mixed);
@@ -78,8 +78,11 @@ void Tree::prepare_root() {
   if (settings_->rule == Rule::gumbel) {
     const float heat = settings_->temperature_at(static_cast<int>(ply_));
     Stream stream(seed_, Purpose::search, game_id_, ply_, kGumbelEvent);
-    for (size_t i = 0; i < edges; ++i)
+    for (size_t i = 0; i < edges; ++i) {
       gumbel_[i] = heat > 0.0F ? heat * static_cast<float>(stream.gumbel()) : 0.0F;
+      log_prior_[i] = std::log(std::max(priors(root_)[i], 1e-12F));
+    }
+    level_ = -1;
   } else if (settings_->noise_fraction > 0.0F) {
     Stream stream(seed_, Purpose::search, game_id_, ply_, kNoiseEvent);
     double sum = 0.0;
@@ -127,26 +130,30 @@ void Tree::improved_logits(float* out) const {
   }
   const ImprovedPolicy rule{settings_->c_visit, settings_->c_scale, settings_->q_spread,
                             info_.has_chance};
-  rule.logits(node.num_edges, visits, q, priors(root_), own, q_variance(), out);
+  rule.logits(node.num_edges, visits, q, priors(root_), log_prior_.data(), own, q_variance(),
+              out);
 }
 
-// The root's edge for the next simulation.
-int Tree::root_edge() const {
+// The root's edge for the next simulation. The halving compares actions when a level begins, that
+// is when the visits it asks for change; within a level each action is visited once, best first.
+int Tree::root_edge() {
   if (settings_->rule != Rule::gumbel) return best_edge(root_, noised_.data());
-  // Among edges with the visits that the schedule asks for, the best by Gumbel + logits + Q.
   const Node& node = at(root_);
   const float* visits = floats(node.stats);
-  float score[kMaxEdges];
-  improved_logits(score);
-  const auto asked = static_cast<float>(schedule_[static_cast<size_t>(started_ - 1)]);
-  int best = -1;
-  int fewest = 0;
-  for (int i = 0; i < node.num_edges; ++i) {
-    score[i] += gumbel_[static_cast<size_t>(i)];
-    if (visits[i] < visits[fewest]) fewest = i;
-    if (visits[i] == asked && (best < 0 || score[i] > score[best])) best = i;
+  const int asked = schedule_[static_cast<size_t>(started_ - 1)];
+  if (asked != level_) {
+    level_ = asked;
+    improved_logits(score_.data());
+    for (size_t i = 0; i < node.num_edges; ++i) score_[i] += gumbel_[i];
   }
-  return best >= 0 ? best : fewest;
+  const auto wanted = static_cast<float>(asked);
+  int best = -1;
+  for (int i = 0; i < node.num_edges; ++i)
+    if (visits[i] == wanted && (best < 0 || score_[static_cast<size_t>(i)] > score_[static_cast<size_t>(best)]))
+      best = i;
+  if (best >= 0) return best;
+  // Simulations in flight can leave no edge at this level: the least visited one then.
+  return static_cast<int>(std::min_element(visits, visits + node.num_edges) - visits);
 }
 
 int Tree::root_visits(int edge) const {
@@ -174,8 +181,10 @@ void Tree::policy(float* out) const {
   const Node& node = at(root_);
   if (settings_->rule == Rule::gumbel) {
     float logits[kMaxEdges];
+    float shares[kMaxEdges];  // softmax wants room for whole vectors
     improved_logits(logits);
-    softmax(logits, node.num_edges, out);
+    softmax(logits, node.num_edges, shares);
+    std::copy_n(shares, node.num_edges, out);
     return;
   }
   float total = 0.0F;
@@ -210,7 +219,10 @@ int Tree::choose() const {
   // Weights relative to the most visited edge stay in [0, 1] however small the temperature.
   double sum = 0.0;
   const double top = root_visits(most);
-  auto weight = [&](int i) { return std::pow(root_visits(i) / top, 1.0 / static_cast<double>(heat)); };
+  auto weight = [&](int i) {
+    const double share = root_visits(i) / top;
+    return heat == 1.0F ? share : std::pow(share, 1.0 / static_cast<double>(heat));
+  };
   for (int i = 0; i < edges; ++i) sum += weight(i);
   double rest = Stream(seed_, Purpose::action, game_id_, ply_).uniform() * sum;
   for (int i = 0; i < edges; ++i) {

@@ -5,15 +5,10 @@
 #include <cstring>
 
 #include "base/errors.h"
-#include "base/softmax.h"
 
 namespace ludus {
 
 namespace {
-
-constexpr int kLanes = 8;  // Tree::kLanes, for the vector types
-typedef float FloatLanes __attribute__((vector_size(sizeof(float) * kLanes)));
-typedef int32_t IntLanes __attribute__((vector_size(sizeof(int32_t) * kLanes)));
 
 constexpr double kGoldenRatio = 0.6180339887498949;
 constexpr float kNever = -1e30F;  // prior of padding: its score loses against every edge
@@ -23,13 +18,6 @@ uint64_t child_hash(NodeId parent, int edge, int outcome) {
                        (static_cast<uint64_t>(edge) << 16) ^ static_cast<uint64_t>(outcome);
   const uint64_t mixed = key * 0x9E3779B97F4A7C15ULL;
   return mixed ^ (mixed >> 29);
-}
-
-template <class Lanes>
-Lanes load(const float* from) {
-  Lanes lanes;
-  std::memcpy(&lanes, from, sizeof(lanes));
-  return lanes;
 }
 
 }  // namespace
@@ -56,6 +44,8 @@ Tree::Tree(const Game& game)
   noised_.resize(padded(legal));
   squares_.resize(padded(legal));
   gumbel_.resize(padded(legal));
+  log_prior_.resize(padded(legal));
+  score_.resize(padded(legal));
 }
 
 void Tree::start(const void* state, const SearchSettings& settings, int budget, uint64_t seed,
@@ -197,9 +187,9 @@ int Tree::best_edge(NodeId id, const float* prior) const {
     index[lane] = lane;
   }
   for (int i = 0; i < edges; i += kLanes) {
-    const auto n = load<FloatLanes>(visits + i);
-    const auto w = load<FloatLanes>(sums + i);
-    const auto p = load<FloatLanes>(prior + i);
+    const auto n = load_lanes(visits + i);
+    const auto w = load_lanes(sums + i);
+    const auto p = load_lanes(prior + i);
     const IntLanes seen = n > 0.0F;
     const FloatLanes q = seen ? w / (seen ? n : n + 1.0F) : urgency - n;
     FloatLanes score = q + explore * p / (n + 1.0F);
