@@ -35,7 +35,5 @@ NB_MODULE(_core, m) {
   });
   ludus::bind_games(m);
   ludus::bind_slots(m);
-#if __has_include("oracles/yatzy_oracle.h") && __has_include("bindings/oracles.cpp")
   ludus::bind_oracles(m);
-#endif
 }

@@ -5,6 +5,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/state.h"
+#include "play/playouts.h"
 #include "play/rows.h"
 #include "play/slots.h"
 
@@ -341,6 +342,23 @@ void bind_slots(nb::module_& m) {
       .def("run_uniform",
            [](PySlots& s, uint64_t simulations) { s.slots->run_uniform(simulations); },
            nb::arg("simulations"), nb::call_guard<nb::gil_scoped_release>());
+
+  m.def("random_playouts",
+        [](const PyGame& game, uint64_t games, uint64_t seed) {
+          PlayoutCounts counts;
+          {
+            nb::gil_scoped_release release;
+            counts = random_playouts(*game.game, games, seed);
+          }
+          nb::dict out;
+          out["decisions"] = counts.decisions;
+          out["chance_events"] = counts.chance_events;
+          out["checksum"] = counts.checksum;
+          return out;
+        },
+        nb::arg("game"), nb::arg("games"), nb::arg("seed"));
+  m.def("calibration_work", &calibration_work, nb::arg("blocks"),
+        nb::call_guard<nb::gil_scoped_release>());
 
   nb::class_<PyDecoder>(m, "RowDecoder")
       .def("__init__",

@@ -83,9 +83,11 @@ class Yatzy final : public Game {
     const State& s = as_state(raw);
     int count = 0;
     if (s.rerolls > 0)
-      for (int mask = 0; mask < 31; ++mask) out[count++] = mask;
-    for (int c = 0; c < kCategories; ++c)
-      if (s.free[s.seat] & category_bit(c)) out[count++] = kMarkBase + c;
+      for (; count < 31; ++count) out[count] = count;
+    const auto& high = tables.marks_high[s.free[s.seat] >> 7];
+    const auto& low = tables.marks_low[s.free[s.seat] & 0x7F];
+    for (size_t i = 0; i < high.size() && high[i] != 0; ++i) out[count++] = high[i];
+    for (size_t i = 0; i < low.size() && low[i] != 0; ++i) out[count++] = low[i];
     return count;
   }
 

@@ -1,7 +1,7 @@
 // One turn of solitaire Yatzy, solved exactly for sixteen boards at once.
 //
-// A turn is three rolls and a mark. What a mark is worth is given per board (its points and what the
-// rest of the game is worth after it); the turn's value follows by going backwards over the 462
+// A turn is three rolls and a mark. What a mark is worth is given per board (its points and what
+// the rest of the game is worth after it); the turn's value follows by going backwards over the 462
 // multisets of kept dice. Two identities make it cheap: the expectation over a reroll is taken one
 // die at a time (mean over the six multisets that have one die more: 1,260 additions), and the best
 // keep of any dice is the best over removing one die of each face (1,260 maxima). Boards fill the
@@ -76,7 +76,7 @@ class Turn {
  private:
   void fill(const Marks<T>& marks);
   void expect();
-  void take_best();
+  void take_best(int largest);  // for multisets of up to `largest` dice
 
   // Everything is relative to this value, which keeps single precision where the differences are.
   Pack<T> base_;

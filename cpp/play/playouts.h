@@ -1,0 +1,22 @@
+// Random playouts and a fixed piece of arithmetic, for benchmarks and tests of rules.
+#pragma once
+
+#include <cstdint>
+
+#include "games/game.h"
+
+namespace ludus {
+
+struct PlayoutCounts {
+  uint64_t decisions = 0;
+  uint64_t chance_events = 0;
+  uint64_t checksum = 0;  // over final positions, so that nothing is optimised away
+};
+
+// Plays `games` games with uniformly random legal actions and chance on this thread.
+PlayoutCounts random_playouts(const Game& game, uint64_t games, uint64_t seed);
+
+// `blocks` Philox blocks in a chain: scalar arithmetic whose speed says how fast this core is now.
+uint64_t calibration_work(uint64_t blocks);
+
+}  // namespace ludus

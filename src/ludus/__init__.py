@@ -1,0 +1,21 @@
+"""Ludus: players of board, dice and card games, trained by self-play.
+
+The rooms of the package, lowest first (a room uses those below it and none above;
+`docs/architecture.md` draws the picture):
+
+    errors, _core    exceptions; the compiled core (rules, tree, slots, exact solvers)
+    runs, games      the run directory; what Python adds to a game
+    nets             networks
+    evaluators       observations in, policy logits and values out
+    players          everything that chooses an action
+    replay           game records on disk, training rows
+    learners         records turned into new weights
+    arena            matches, gates, statistics
+    training         recipes, the loop, the supervisor
+    cli, testing     the command `ludus`; the conformance kit for games, players and evaluators
+
+Importing `ludus` imports none of them, so that `ludus --help` stays quick.
+"""
+
+__version__ = "0.1.0"
+__all__ = ["__version__"]

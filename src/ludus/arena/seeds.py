@@ -1,0 +1,148 @@
+"""Seed sets: the stored, ordered lists of episode seeds that make matches comparable.
+
+A set is a JSON file with an id, its seeds as 16 hexadecimal digits (a u64 does not survive in every
+JSON reader as a number) and the SHA-256 of the exact ordered list, 8 bytes a seed, little-endian.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ludus import _core
+from ludus.errors import CorruptError, UserError, VersionError
+
+SCHEMA = "ludus_seed_set_v1"
+"""Identifier of the file format."""
+
+Seeds = npt.NDArray[np.uint64]
+"""Episode seeds in order, ``u64[n]``."""
+
+
+def seeds_hash(seeds: npt.ArrayLike) -> str:
+    """SHA-256 over the exact ordered list, each seed as 8 bytes little-endian."""
+    return hashlib.sha256(np.asarray(seeds, dtype="<u8").tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class SeedSet:
+    """Episode seeds with a name; pair number i of a match is played with ``seeds[i]``, twice.
+
+    Attributes:
+        id: the name by which runs and reports refer to it.
+        seeds: ``u64[n]``, not to be changed.
+    """
+
+    id: str
+    seeds: Seeds
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the ordered list (:func:`seeds_hash`)."""
+        return seeds_hash(self.seeds)
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def first(self, count: int) -> SeedSet:
+        """The first ``count`` seeds as a set of their own.
+
+        Raises:
+            UserError: the set has fewer.
+        """
+        if not 1 <= count <= len(self):
+            raise UserError(f"seed set {self.id} has {len(self)} seeds, but {count} are asked for")
+        return self if count == len(self) else SeedSet(f"{self.id}[:{count}]", self.seeds[:count])
+
+    @classmethod
+    def generate(cls, seed: int, count: int, *, purpose: str = "arena") -> SeedSet:
+        """The seeds that follow from one seed; a longer set begins with the shorter one.
+
+        Args:
+            seed: u64.
+            count: number of pairs, at least 1.
+            purpose: what the set is for; sets of two purposes share nothing, nor do they share
+                anything with the games of self-play.
+
+        Raises:
+            UserError: a count under 1 or a seed that is no u64.
+        """
+        if count < 1:
+            raise UserError(f"a seed set needs at least 1 seed, not {count}")
+        if not 0 <= seed < 2**64:
+            raise UserError(f"seed {seed} must lie between 0 and 2^64 - 1")
+        label = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "little")
+        base = _core.derive_seed(seed, "episode", label)
+        seeds = np.array(
+            [_core.derive_seed(base, "episode", i) for i in range(count)], dtype=np.uint64
+        )
+        return cls(f"{purpose}-{seed}-{count}", seeds)
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of the file."""
+        return {
+            "schema": SCHEMA,
+            "id": self.id,
+            "count": len(self),
+            "sha256": self.hash,
+            "seeds": [f"{int(seed):016x}" for seed in self.seeds],
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, where: str = "seed set") -> SeedSet:
+        """The inverse of :meth:`as_json`.
+
+        Raises:
+            VersionError: another schema.
+            CorruptError: a field is missing or wrong, or the list does not have its hash.
+        """
+        schema = data.get("schema") if isinstance(data, dict) else None
+        if schema != SCHEMA:
+            raise VersionError(f"{where} has schema {schema!r}, but this program reads {SCHEMA!r}")
+        try:
+            seeds = np.array([int(text, 16) for text in data["seeds"]], dtype=np.uint64)
+            found = cls(str(data["id"]), seeds)
+            stated = data["sha256"]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise CorruptError(f"{where} is not a list of seeds: {error!r}") from error
+        if len(found) == 0 or found.hash != stated:
+            raise CorruptError(f"{where} does not hold the seeds that its hash {stated} names")
+        return found
+
+    def write(self, path: Path) -> None:
+        """Store the set; an existing file stays when it holds the same list.
+
+        Raises:
+            UserError: the file holds another list.
+        """
+        if path.exists():
+            if SeedSet.read(path).hash != self.hash:
+                raise UserError(f"{path} holds other seeds already; name another file")
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> SeedSet:
+        """Load a stored set.
+
+        Raises:
+            UserError: no such file.
+            CorruptError, VersionError: as in :meth:`from_json`.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UserError(f"there is no seed set {path}") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise CorruptError(f"seed set {path} is no JSON: {error}") from error
+        return cls.from_json(data, f"seed set {path}")

@@ -1,0 +1,171 @@
+"""``ludus evaluate``: suites of figures of one or several players."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ludus.cli.output import print_json, say, table
+from ludus.cli.playing import drive, lanes_or_default, percent, prepare_threads
+from ludus.cli.progress import Work
+from ludus.errors import UserError
+
+if TYPE_CHECKING:
+    from ludus.games import GameEntry
+
+SUITES = ("all", "solitaire", "oracle")
+"""Suites that a game may offer; ``all`` means those that it does."""
+
+Suite = Literal["all", "solitaire", "oracle"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    players: Annotated[
+        list[str], typer.Argument(help="Players or run directories, one or several.")
+    ],
+    suite: Annotated[
+        str, typer.Option("--suite", help="solitaire, oracle (agreement with it), or all.")
+    ] = "all",
+    game: Annotated[str, typer.Option("--game", help="The game.")] = "yatzy",
+    games: Annotated[int, typer.Option("--games", help="Games of each player, even.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="All seeds of games follow from it.")] = 1,
+    lanes: Annotated[int, typer.Option("--lanes", help="Threads; 0: one a core.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Measure players against the game's oracle.
+
+    The solitaire figures are the totals of the player's own seat in games against the oracle,
+    seats alternating, a seed for each game. A player that maximises wins may score lower here and
+    still be stronger. The agreement tells how often an action is as good as the oracle's.
+    """
+    from ludus.games import get_game
+
+    prepare_threads()
+    entry = get_game(game)
+    if suite not in SUITES:
+        raise UserError(f"suite {suite!r} is unknown; there are {', '.join(SUITES)}")
+    if "opponent" not in entry.suites:
+        raise UserError(f"{game} has no suite: it offers no opponent for one")
+    if suite == "oracle" and "judge" not in entry.suites:
+        raise UserError(f"{game} has no oracle that could judge actions")
+    if not 2 <= games <= 1_000_000 or games % 2:
+        raise UserError(f"--games {games} must be an even number in 2..1000000")
+    reports = [
+        _measure(entry, spec, suite, games, seed, lanes_or_default(lanes)) for spec in players
+    ]
+    if as_json:
+        print_json({"game": game, "suite": suite, "seed": seed, "players": reports})
+    else:
+        _print(reports)
+    return 0
+
+
+def _policy_id(spec: str) -> str:
+    """``oracle``, ``champion``, ``candidate``, ...: the role that a specification names."""
+    from ludus.players.spec import OPTIONS, split_spec
+
+    name, options = split_spec(spec)
+    if "/" in name or (name in OPTIONS and "run" in OPTIONS[name]):
+        return options.get("model", "champion")
+    return name
+
+
+def _measure(
+    entry: GameEntry, spec: str, suite: str, games: int, seed: int, lanes: int
+) -> dict[str, Any]:
+    from ludus.arena import MatchSettings, Solitaire, match_figures, match_rates
+    from ludus.players import parse_player
+
+    judged = suite in ("all", "oracle") and "judge" in entry.suites
+    bonus: Callable[..., Any] | None = entry.suites.get("bonus")
+    played = Solitaire(
+        entry.rules,
+        parse_player(spec, entry),
+        parse_player(str(entry.suites["opponent"]()), entry),
+        games=games,
+        seed=seed,
+        policy_id=_policy_id(spec),
+        bonus=bonus,
+        settings=MatchSettings(lanes=lanes),
+        figures=match_figures(entry.rules, entry.suites["judge"]) if judged else None,
+    )
+    try:
+        with Work(spec, games) as work:
+            drive(played.advance, lambda: work.update(played.match.games_finished))
+    finally:
+        played.close()
+    report: dict[str, Any] = {"policy_id": played.policy_id, "player": spec}
+    result = played.match.result()
+    if suite in ("all", "solitaire"):
+        report["solitaire"] = played.summary()
+    if judged:
+        report["oracle"] = match_rates(result.figures, list(entry.rules.decision_kinds))
+    report["distinct_games"] = result.distinct_games
+    report["fallbacks"] = int(played.match.counters()["fallbacks"])
+    return report
+
+
+def _print(reports: list[dict[str, Any]]) -> None:
+    if "solitaire" in reports[0]:
+        heads = (
+            "player",
+            "games",
+            "mean",
+            "se",
+            "std",
+            "median",
+            "min",
+            "max",
+            "bonus",
+            "win rate",
+        )
+        say(table(heads, [_solitaire_row(report) for report in reports]))
+        say(f"against {reports[0]['solitaire']['opponent']}, seats alternating")
+    if "oracle" in reports[0]:
+        if "solitaire" in reports[0]:
+            say()
+        kinds = [
+            name.removeprefix("oracle_match_rate_")
+            for name in reports[0]["oracle"]
+            if name.startswith("oracle_match_rate_")
+        ]
+        agrees = [f"agrees {kind}" for kind in kinds]
+        columns = ["player", *agrees, "regret", "ignored", "decisions"]
+        say(table(columns, [_oracle_row(report, kinds) for report in reports]))
+
+
+def _solitaire_row(report: Mapping[str, Any]) -> tuple[object, ...]:
+    at = report["solitaire"]
+    return (
+        report["player"],
+        at["games"],
+        f"{at['mean']:.2f}",
+        f"{at['mean_se']:.2f}",
+        f"{at['std']:.2f}",
+        f"{at['median']:.1f}",
+        f"{at['min']:.0f}",
+        f"{at['max']:.0f}",
+        "-" if at["bonus_rate"] is None else f"{at['bonus_rate']:.4f}",
+        f"{percent(at['win_rate'])} ({percent(at['win_rate_low'])} to "
+        f"{percent(at['win_rate_high'])})",
+    )
+
+
+def _oracle_row(report: Mapping[str, Any], kinds: list[str]) -> tuple[object, ...]:
+    at = report["oracle"]
+    rates = [at[f"oracle_match_rate_{kind}"] for kind in kinds]
+    regret = at["mean_regret"]
+    return (
+        report["player"],
+        *("-" if rate is None else percent(rate) for rate in rates),
+        "-" if regret is None else f"{regret:.4f}",
+        at["oracle_keepall_ignored"],
+        at["decisions"],
+    )

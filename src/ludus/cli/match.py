@@ -1,0 +1,215 @@
+"""``ludus match``: two players over seed pairs, or a candidate through the gate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ludus.cli.output import note, print_json, say, table
+from ludus.cli.playing import drive, lanes_or_default, percent, prepare_threads
+from ludus.cli.progress import Work
+from ludus.errors import UserError
+
+if TYPE_CHECKING:
+    from ludus.arena import GameFigures, Gate, Match, MatchResult, SeedSet
+    from ludus.games import GameEntry
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("match")(match)
+
+
+def match(
+    player_a: Annotated[str, typer.Argument(help="A player or a run directory.")],
+    player_b: Annotated[str, typer.Argument(help="Its opponent.")],
+    game: Annotated[str, typer.Option("--game", help="The game.")] = "yatzy",
+    pairs: Annotated[
+        int | None, typer.Option("--pairs", help="Seed pairs, two games each; 500 by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="All seeds of games follow from it.")] = 1,
+    seeds: Annotated[
+        Path | None, typer.Option("--seeds", help="A stored seed set, instead of --seed.")
+    ] = None,
+    write_seeds: Annotated[
+        Path | None, typer.Option("--write-seeds", help="Store the seeds that were used.")
+    ] = None,
+    unpaired: Annotated[
+        bool, typer.Option("--unpaired", help="Every game has its own seed: faster to vary.")
+    ] = False,
+    gate: Annotated[
+        bool,
+        typer.Option("--gate", help="A is a candidate, B the champion: stop when it is decided."),
+    ] = False,
+    oracle: Annotated[
+        bool, typer.Option("--oracle", help="Also compare A's actions with the game's oracle.")
+    ] = False,
+    lanes: Annotated[int, typer.Option("--lanes", help="Threads; 0: one a core.")] = 0,
+    per_pair: Annotated[
+        bool, typer.Option("--per-pair", help="With --json: the result of each pair.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write the whole report to this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """Play A against B with paired seeds and seats exchanged.
+
+    Players: random, greedy, oracle, uniform:sims=64, search:run=DIR,sims=64, policy:run=DIR, or a
+    run directory; see `ludus players`. Draws count half. The interval treats a seed pair as one
+    unit. The last bound is one-sided: "at least x" is shown when it is above x.
+    """
+    from ludus.arena import Gate, GateSettings, Match, MatchSettings
+    from ludus.games import get_game
+    from ludus.players import parse_player
+
+    prepare_threads()
+    entry = get_game(game)
+    chosen = _seeds(seeds, seed, pairs, unpaired, gate)
+    settings = MatchSettings(lanes=lanes_or_default(lanes), paired=not unpaired)
+    players = parse_player(player_a, entry), parse_player(player_b, entry)
+    figures = _judging(entry) if oracle else None
+    if write_seeds is not None:
+        chosen.write(write_seeds)
+    if gate:
+        count = len(chosen) // (2 if unpaired else 1)
+        with_test = Gate(
+            entry.rules, *players, chosen, GateSettings(pairs=count), settings, figures=figures
+        )
+        report = _run_gate(with_test, game)
+        if oracle:
+            report["oracle"] = _agreement(entry, with_test.match.result(report["pairs"]))
+    else:
+        plain = Match(entry.rules, *players, chosen, settings, figures=figures)
+        report = _run_match(plain, game)
+        if oracle:
+            report["oracle"] = _agreement(entry, plain.result())
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        note(f"report written to {out}")
+    if as_json:
+        if not per_pair:
+            report.pop("per_seed", None)
+        print_json(report)
+    else:
+        _print(report)
+    return 0
+
+
+def _seeds(path: Path | None, seed: int, pairs: int | None, unpaired: bool, gate: bool) -> SeedSet:
+    from ludus.arena import SeedSet
+
+    if pairs is not None and not 1 <= pairs <= 1_000_000:
+        raise UserError(f"--pairs {pairs} must lie in 1..1000000")
+    games_a_seed = 2 if unpaired else 1
+    if path is None:
+        return SeedSet.generate(seed, (pairs or (1000 if gate else 500)) * games_a_seed)
+    stored = SeedSet.read(path)
+    return stored if pairs is None else stored.first(pairs * games_a_seed)
+
+
+def _judging(entry: GameEntry) -> GameFigures:
+    from ludus.arena import match_figures
+
+    if "judge" not in entry.suites:
+        raise UserError(f"{entry.name} has no oracle that could judge actions")
+    return match_figures(entry.rules, entry.suites["judge"])
+
+
+def _agreement(entry: GameEntry, result: MatchResult) -> dict[str, Any]:
+    from ludus.arena import match_rates
+
+    return match_rates(result.figures, list(entry.rules.decision_kinds))
+
+
+def _run_match(played: Match, game: str) -> dict[str, Any]:
+    with played, Work("games", played.games_total) as work:
+
+        def show() -> None:
+            about = ""
+            if played.pairs_finished:
+                about = f"win rate {percent(float(played.pair_scores().mean()))}"
+            work.update(played.games_finished, about)
+
+        drive(played.advance, show)
+    result = played.result()
+    return {
+        "game": game,
+        **result.as_json(per_pair=True),
+        "fallbacks": int(played.counters()["fallbacks"]),
+    }
+
+
+def _run_gate(gate: Gate, game: str) -> dict[str, Any]:
+    try:
+        with Work("pairs, at most", gate.settings.pairs) as work:
+
+            def show() -> None:
+                at = gate.progress()
+                about = "" if at["llr"] is None else f"log-likelihood ratio {at['llr']:+.2f}"
+                work.update(at["pairs"], about)
+
+            drive(lambda seconds: gate.advance(seconds) is None, show)
+    finally:
+        gate.close()
+    decision = gate.decision
+    assert decision is not None
+    return {
+        "game": game,
+        **decision.report(),
+        "fallbacks": int(gate.match.counters()["fallbacks"]),
+    }
+
+
+def _print(report: dict[str, Any]) -> None:
+    say(f"{report['player_a']}  against  {report['player_b']}")
+    difference = report["mean_score_difference"]
+    error = report["score_difference_se"]
+    rows = [
+        (
+            "games",
+            f"{report['games']} in {report['pairs']} pairs, {report['distinct_games']} distinct",
+        ),
+        ("wins / draws / losses", f"{report['wins']} / {report['draws']} / {report['losses']}"),
+        (
+            "win rate",
+            f"{percent(report['win_rate'])}, 95 % interval {percent(report['win_rate_low'])} to "
+            f"{percent(report['win_rate_high'])}, at least {percent(report['win_rate_bound'])}",
+        ),
+        (
+            "by seat",
+            ", ".join(f"seat {i} {percent(r)}" for i, r in enumerate(report["win_rate_by_seat"])),
+        ),
+        ("mean scores", " and ".join(f"{mean:.2f}" for mean in report["mean_scores"])),
+        (
+            "score difference",
+            f"{difference:+.3f}" + (f" +- {error:.3f}" if error is not None else ""),
+        ),
+        ("seeds", f"{report['seeds_id']}, SHA-256 {report['seeds_hash'][:16]}..."),
+    ]
+    if "promoted" in report:
+        what = "promoted" if report["promoted"] else "not promoted"
+        ratio = report.get("sprt", {}).get("llr", 0.0)
+        rows.append(("decision", f"{what} ({report['reason']}, log-likelihood ratio {ratio:+.2f})"))
+    if report.get("oracle"):
+        rows += agreement_rows(report["oracle"])
+    if report["fallbacks"]:
+        rows.append(("fallbacks", f"{report['fallbacks']} searches fell back to uniform priors"))
+    say(table(("", ""), rows).lstrip("\n"))
+
+
+def agreement_rows(oracle: dict[str, Any]) -> list[tuple[str, str]]:
+    """Lines on the agreement with an oracle, for people."""
+    rows = []
+    for name, value in oracle.items():
+        if name.startswith("oracle_match_rate_"):
+            kind = name.removeprefix("oracle_match_rate_")
+            rows.append((f"agrees ({kind})", "-" if value is None else percent(value)))
+    regret = oracle["mean_regret"]
+    rows.append(("regret a decision", "-" if regret is None else f"{regret:.4f}"))
+    rows.append(("keep-all ignored", str(oracle["oracle_keepall_ignored"])))
+    return rows

@@ -1,0 +1,237 @@
+"""``ludus play``: a person at the terminal against a player."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from ludus.cli.output import note, say
+from ludus.cli.playing import prepare_threads
+from ludus.errors import GameError, UserError
+
+if TYPE_CHECKING:
+    from ludus import _core
+    from ludus.games import GameEntry
+    from ludus.players import Player
+    from ludus.players.single import SingleGame
+
+_HINTS = 5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("play")(play)
+
+
+def play(
+    game: Annotated[str, typer.Argument(help="The game.")],
+    against: Annotated[
+        str | None,
+        typer.Option("--against", help="A player, a run directory, or person for two people."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The same dice again; drawn by default.")
+    ] = None,
+    seat: Annotated[int, typer.Option("--seat", help="Your seat: 0 begins.")] = 0,
+) -> int:
+    """Play in the terminal, against the game's oracle or another player.
+
+    Type an action such as `keep 6 6 6`, `keep none` or `mark house`; also help, hint, show, quit.
+    """
+    from ludus.games import get_game
+    from ludus.players import parse_player
+    from ludus.players.single import SingleGame
+
+    prepare_threads()
+    entry = get_game(game)
+    if seat not in range(entry.rules.num_seats):
+        raise UserError(f"--seat {seat} must lie in 0..{entry.rules.num_seats - 1}")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed} must lie in 0..2^63 - 1")
+    chosen = secrets.randbits(31) if seed is None else seed
+    opponent_in = entry.suites.get("opponent")
+    spec = against or (str(opponent_in()) if opponent_in is not None else "random")
+    opponent = None if spec == "person" else parse_player(spec, entry)
+    seats: list[Player | None] = [opponent] * entry.rules.num_seats
+    seats[seat] = None
+    session = _Session(entry, SingleGame(entry.rules, seats, chosen), seats, spec)
+    session.greet(chosen)
+    return session.run()
+
+
+class _Session:
+    """One game with its person, from the first word to the last."""
+
+    def __init__(
+        self, entry: GameEntry, game: SingleGame, seats: list[Player | None], spec: str
+    ) -> None:
+        self._entry = entry
+        self._game = game
+        self._seats = seats
+        self._spec = spec
+        self._told = 0  # plies that the person has seen
+
+    def greet(self, seed: int) -> None:
+        """Who sits where, and how to go on."""
+        mine = [i for i, player in enumerate(self._seats) if player is None]
+        if len(mine) == len(self._seats):
+            say(f"{self._entry.title}. Two people play; seed {seed}.")
+        else:
+            say(f"{self._entry.title}. You have seat {mine[0]}, {self._spec} plays; seed {seed}.")
+        say("Type help for what you can type.")
+
+    def run(self) -> int:
+        """Until the end of the game, or until the person leaves."""
+        while self._game.advance():
+            self._tell()
+            state = self._game.state
+            assert state is not None
+            self._show(state)
+            if not self._move(state):
+                scores = " to ".join(f"{score:.0f}" for score in state.scores())
+                say(f"You leave the game at {scores} points.")
+                return 0
+        self._tell()
+        self._result()
+        return 0
+
+    # -- what happened -----------------------------------------------------------------------
+
+    def _replay(self) -> tuple[list[str], _core.State]:
+        """A line on each ply so far, and the state after them."""
+        columns = self._game.columns()
+        state = self._entry.rules.initial()
+        lines = []
+        if state.kind == "chance":
+            opening = int(columns["opening"][0])
+            event = self._entry.event_text(state, opening)
+            state.apply_outcome(opening)
+            if self._seats[state.seat] is not None:
+                lines.append(f"{self._name(state.seat)} rolled {event}")
+        for action, outcome in zip(
+            columns["action"].tolist(), columns["outcome"].tolist(), strict=True
+        ):
+            seat, before = state.seat, state.scores()[state.seat]
+            line = f"{self._name(seat)}: {self._entry.action_text(state, action)}"
+            state.apply(action)
+            gained = state.scores()[seat] - before
+            if gained:
+                line += f", {gained:+.0f} points"
+            lines.append(line)
+            if outcome >= 0:
+                event = self._entry.event_text(state, outcome)
+                state.apply_outcome(outcome)
+                lines[-1] += f"; rolled {event}" if state.seat == seat else ""
+                # A person sees the first roll of the turn on the table.
+                if state.seat != seat and self._seats[state.seat] is not None:
+                    lines[-1] += f"\n  {self._name(state.seat)} rolled {event}"
+        return lines, state
+
+    def _name(self, seat: int) -> str:
+        if self._seats.count(None) == len(self._seats):
+            return f"seat {seat}"
+        return "You" if self._seats[seat] is None else self._spec
+
+    def _tell(self) -> None:
+        lines, _ = self._replay()
+        for line in lines[self._told :]:
+            say(f"  {line}")
+        self._told = len(lines)
+
+    def _show(self, state: _core.State) -> None:
+        say()
+        say(self._entry.render(state))
+        say()
+
+    def _result(self) -> None:
+        _, state = self._replay()
+        self._show(state)
+        returns, scores = state.returns(), state.scores()
+        text = " to ".join(f"{score:.0f}" for score in scores)
+        people = [i for i, player in enumerate(self._seats) if player is None]
+        if len(people) > 1:
+            best = int(np.argmax(returns))
+            say(f"A draw, {text}." if not returns.any() else f"Seat {best} wins, {text}.")
+            return
+        mine = people[0]
+        own, other = scores[mine], scores[1 - mine]
+        word = {1: "You win", 0: "A draw", -1: "You lose"}[round(float(returns[mine]))]
+        say(f"{word}: {own:.0f} to {other:.0f}.")
+
+    # -- what the person says ----------------------------------------------------------------
+
+    def _move(self, state: _core.State) -> bool:
+        """Ask until there is a legal action; False when the person leaves."""
+        while True:
+            text = self._read(state)
+            if text is None or text in ("quit", "exit", "q"):
+                return False
+            match text:
+                case "":
+                    continue
+                case "help" | "?":
+                    self._help(state)
+                case "hint":
+                    self._hint(state)
+                case "show":
+                    self._show(state)
+                case _:
+                    try:
+                        action = self._entry.parse_action(state, text)
+                    except GameError as error:
+                        say(f"{error}.")
+                        continue
+                    self._game.play(action)
+                    return True
+
+    def _read(self, state: _core.State) -> str | None:
+        sys.stdout.write(f"{self._name(state.seat)}> ")
+        sys.stdout.flush()
+        line = sys.stdin.readline()
+        if not sys.stdin.isatty():
+            say(line.rstrip("\n"))  # so that the transcript of a pipe can be read
+        elif not line:
+            say()
+        return line.strip().lower() if line else None
+
+    def _help(self, state: _core.State) -> None:
+        legal = state.search_actions()
+        shown = [self._entry.action_text(state, int(a)) for a in legal]
+        say("Actions here:")
+        width = max(len(text) for text in shown) + 2
+        columns = max(1, 96 // width)
+        for start in range(0, len(shown), columns):
+            row = shown[start : start + columns]
+            say("  " + "".join(text.ljust(width) for text in row).rstrip())
+        say("Also: hint (what a stronger head would do), show (the table again), quit.")
+
+    def _hint(self, state: _core.State) -> None:
+        values_of = self._entry.suites.get("action_values")
+        if values_of is not None:
+            packed = np.frombuffer(state.packed(), dtype=np.uint8)[None, :]
+            values = np.asarray(values_of(packed), dtype=np.float64)[0]
+            ranked = sorted(state.search_actions().tolist(), key=lambda a: (-values[a], a))
+            say("Expected points still to come, by the oracle:")
+            for action in ranked[:_HINTS]:
+                say(f"  {values[action]:8.2f}  {self._entry.action_text(state, action)}")
+            return
+        try:
+            action = self._opponents_choice()
+        except UserError as error:
+            note(str(error))
+            return
+        say(f"{self._spec} would play: {self._entry.action_text(state, action)}")
+
+    def _opponents_choice(self) -> int:
+        """What the opponent would do in the person's place."""
+        from ludus.players.single import choice_after
+
+        player = next((player for player in self._seats if player is not None), None)
+        if player is None:
+            raise UserError("there is nobody who could give a hint")
+        columns: dict[str, Any] = self._game.columns()
+        return choice_after(self._entry.rules, player, columns)

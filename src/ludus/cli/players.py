@@ -1,0 +1,52 @@
+"""``ludus players``: who can play, and with which options."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ludus.cli.output import print_json, say, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("players")(players)
+
+
+def players(
+    game: Annotated[str | None, typer.Argument(help="A game; all games by default.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> int:
+    """List the players of a game and their options.
+
+    A specification is a name, or name:option=value,option=value. A run directory by itself means a
+    search with that run's champion.
+    """
+    from ludus.games import game_names, get_game
+    from ludus.players.spec import ABOUT, OPTIONS, known_players
+
+    found: list[dict[str, Any]] = []
+    for name in [game] if game is not None else game_names():
+        entry = get_game(name)
+        for player in known_players(entry):
+            about = ABOUT.get(player) or entry.about_players.get(player, "")
+            found.append(
+                {
+                    "game": name,
+                    "player": player,
+                    "about": about,
+                    "options": dict(OPTIONS.get(player, {})),
+                }
+            )
+    if as_json:
+        print_json(found)
+        return 0
+    rows = [(p["game"], p["player"], p["about"], " ".join(p["options"]) or "-") for p in found]
+    say(table(("game", "player", "what it is", "options"), rows))
+    say()
+    options = {key: text for p in found for key, text in p["options"].items()}
+    say(table(("option", "meaning"), list(options.items())))
+    say()
+    say("Examples: uniform:sims=64   search:run=runs/yatzy,sims=64   policy:run=runs/yatzy")
+    return 0

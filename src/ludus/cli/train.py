@@ -1,0 +1,100 @@
+"""``ludus train``: start a run, or go on with one; ``ludus recipes`` is part of its help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ludus.cli.output import say, table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("train")(train)
+
+
+def _show_settings(recipe: str, preset: str | None, assignments: list[str]) -> None:
+    from ludus.training.keys import fields, flat_values
+    from ludus.training.layers import Asked, load_recipe, resolve
+
+    found = resolve(load_recipe(recipe), Asked(preset=preset, assignments=assignments))
+    values = flat_values(found.settings)
+    rows = [
+        (key, "null" if values.get(key) is None else str(values.get(key)), about.description or "")
+        for key, about, _ in fields()
+    ]
+    say(table(("setting", "value", "meaning"), rows))
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe, such as yatzy.")],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Run directory; runs/<recipe> by default.")
+    ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Start the next run instead.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Work this long, from this start.")
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", help="End at this many, from the run's birth.")
+    ] = None,
+    games: Annotated[
+        int | None, typer.Option("--games", help="End at this many, from the run's birth.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of a new run.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting: section.key=value. Repeatable.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="Preset of the recipe.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The preset quick.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="YAML file with settings.")
+    ] = None,
+    pause_at: Annotated[
+        str | None, typer.Option("--pause-at", help="'iteration': pause at its end.")
+    ] = None,
+    accept_change: Annotated[
+        bool,
+        typer.Option("--accept-change", help="Go on although numbers come out differently here."),
+    ] = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Print all settings with their meaning, and end.")
+    ] = False,
+) -> int:
+    """Train a player; the same command again goes on where it stopped.
+
+    Ctrl-C commits and stops; a second Ctrl-C ends at once. Exit codes: 0 done or stopped,
+    2 user error, 3 paused, 1 failure.
+    """
+    from ludus.training.request import TrainRequest
+    from ludus.training.supervisor import supervise
+
+    chosen = _preset(preset, quick)
+    if settings:
+        _show_settings(recipe, chosen, assignments or [])
+        return 0
+    request = TrainRequest.make(
+        recipe,
+        run=run,
+        new=new,
+        minutes=minutes,
+        iterations=iterations,
+        games=games,
+        seed=seed,
+        assignments=assignments or [],
+        preset=chosen,
+        config=config,
+        pause_at=pause_at,
+        accept_change=accept_change,
+    )
+    return supervise(request)
+
+
+def _preset(preset: str | None, quick: bool) -> str | None:
+    from ludus.errors import UserError
+
+    if quick and preset not in (None, "quick"):
+        raise UserError(f"--quick is --preset quick, which contradicts --preset {preset}")
+    return "quick" if quick else preset

@@ -1,0 +1,69 @@
+"""What an evaluator is, and the two that need no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from ludus.errors import NumericsError
+from ludus.evaluators.batch import LeafBatch
+
+
+class Evaluator(Protocol):
+    """Observations in, raw policy logits of legal actions and values of all seats out.
+
+    Thread-safe for different batches at the same time. Whoever keeps answers (a cache) must key
+    them by ``weights_id``: no answer outlives the weights that gave it.
+    """
+
+    @property
+    def weights_id(self) -> str:
+        """Changes whenever the answers may change."""
+        ...
+
+    def evaluate(self, batch: LeafBatch) -> None:
+        """Fill ``batch.logits`` (the used entries) and ``batch.values`` (every row).
+
+        Raises:
+            NumericsError: an answer is not finite.
+        """
+        ...
+
+
+class UniformEvaluator:
+    """All legal actions alike, every position even. Proves the interface, and needs no input."""
+
+    weights_id = "uniform"
+
+    def evaluate(self, batch: LeafBatch) -> None:
+        """Write zeros."""
+        batch.logits.fill(0.0)
+        batch.values.fill(0.0)
+
+
+class ScriptedEvaluator:
+    """A Python function plays the network; for golden trees and tests of the search."""
+
+    def __init__(self, fill: Callable[[LeafBatch], None], weights_id: str = "scripted") -> None:
+        """Take the function.
+
+        Args:
+            fill: writes ``logits`` and ``values`` of the batch it is given.
+            weights_id: name of the script.
+        """
+        self._fill = fill
+        self.weights_id = weights_id
+
+    def evaluate(self, batch: LeafBatch) -> None:
+        """Call the function and check what it wrote.
+
+        Raises:
+            NumericsError: a logit in use or a value is not finite, or a value is outside [-1, 1].
+        """
+        self._fill(batch)
+        if not np.isfinite(batch.logits[: batch.used]).all():
+            raise NumericsError(f"evaluator {self.weights_id}: a policy logit is not finite")
+        if not (np.abs(batch.values) <= 1.0).all():
+            raise NumericsError(f"evaluator {self.weights_id}: a value lies outside [-1, 1]")

@@ -1,0 +1,204 @@
+"""Players by specification strings: ``name`` or ``name:option=value,option=value``.
+
+``random``, ``uniform:sims=64``, ``search:run=runs/yatzy,sims=64,model=champion,rule=gumbel``,
+``policy:run=runs/yatzy``, and what the game itself offers (``greedy``, ``oracle``, ...). A run
+directory alone means ``search:run=<directory>``. A value cannot contain a comma.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from ludus import _core
+from ludus.errors import PlayerError
+from ludus.players.player import Chooser, ExternalPlayer, Player, RandomPlayer
+from ludus.players.search import (
+    policy_player,
+    require_simulations,
+    search_player,
+    uniform_player,
+)
+
+
+class PlayableGame(Protocol):
+    """The part of ``ludus.games.GameEntry`` that players need."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        ...
+
+    @property
+    def rules(self) -> _core.Game:
+        """The rules."""
+        ...
+
+    @property
+    def players(self) -> Mapping[str, Callable[[Mapping[str, str]], Chooser]]:
+        """Players that only this game has, by name: options in, chooser out."""
+        ...
+
+
+SEARCH_OPTIONS: Mapping[str, str] = {
+    "sims": "simulations a decision, or one number a kind of decision: 48/16",
+    "rule": "puct or gumbel",
+    "considered": "actions that Gumbel's halving starts from",
+    "c_puct": "weight of the prior",
+    "c_visit": "offset of visits in the weight of Q",
+    "c_scale": "factor of the weight of Q",
+    "fpu": "first-play urgency below the node's value",
+    "inflight": "simulations of one game that wait for evaluation",
+}
+"""Options of every search."""
+
+RUN_OPTIONS: Mapping[str, str] = {
+    "run": "the run directory",
+    "model": "champion, candidate, first, a unit's number, or a safetensors file",
+    "precision": "f32 or bf16",
+}
+"""Options of players made of a run's weights."""
+
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "random": {},
+    "uniform": SEARCH_OPTIONS,
+    "search": {**RUN_OPTIONS, **SEARCH_OPTIONS, "margin": "share of the margin in the value"},
+    "policy": RUN_OPTIONS,
+    "person": {},
+}
+"""Players of every game with their options."""
+
+ABOUT: Mapping[str, str] = {
+    "random": "all legal actions alike",
+    "uniform": "a search without knowledge",
+    "search": "a search with the network of a run",
+    "policy": "the network of a run, without a search",
+    "person": "you, in `ludus play`",
+}
+"""What the players of every game are."""
+
+_NUMBERS: Mapping[str, tuple[str, float, float]] = {
+    "c_puct": ("c_puct", 0.0, 1000.0),
+    "c_visit": ("c_visit", 0.0, 1e6),
+    "c_scale": ("c_scale", 0.0, 1000.0),
+    "fpu": ("fpu_reduction", 0.0, 2.0),
+    "margin": ("margin_weight", 0.0, 1.0),
+}
+_INTEGERS: Mapping[str, tuple[str, int, int]] = {
+    "considered": ("considered", 1, 60000),
+    "inflight": ("max_inflight", 1, 4096),
+}
+
+
+def known_players(game: PlayableGame) -> list[str]:
+    """Names of all players of a game, those of every game first."""
+    return [*OPTIONS, *sorted(name for name in game.players if name not in OPTIONS)]
+
+
+def split_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """Name and options of a specification, unchecked.
+
+    Raises:
+        PlayerError: an option without ``=``, an empty name, or an option given twice.
+    """
+    name, _, rest = spec.partition(":")
+    name = name.strip()
+    if not name:
+        raise PlayerError(f"player {spec!r} has no name before ':'")
+    options: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in rest.split(","))):
+        key, equals, value = part.partition("=")
+        key, value = key.strip(), value.strip()
+        if not equals or not key or not value:
+            raise PlayerError(f"player {spec!r}: {part!r} must have the form option=value")
+        if key in options:
+            raise PlayerError(f"player {spec!r}: option {key} is given twice")
+        options[key] = value
+    return name, options
+
+
+def parse_player(spec: str, game: PlayableGame) -> Player:
+    """Make the player that a specification names.
+
+    Args:
+        spec: see the module; also the path of a run directory.
+        game: the game that it is to play.
+
+    Raises:
+        PlayerError: an unknown player (the known ones are listed), an unknown option (the player's
+            are listed), a value out of range, a missing run.
+        RunError: the run or its model is missing, damaged or foreign.
+    """
+    if spec and ":" not in spec and spec not in game.players and spec not in OPTIONS:
+        if Path(spec).is_dir():
+            return search_player(game.rules, spec, name=spec)
+        if "/" in spec:
+            raise PlayerError(f"player {spec!r} is no run directory that exists")
+    name, options = split_spec(spec)
+    if name in game.players and name not in OPTIONS:
+        return ExternalPlayer(game.players[name](options), spec)
+    if name not in OPTIONS:
+        raise PlayerError(
+            f"player {name!r} is unknown; {game.name} knows {', '.join(known_players(game))}"
+        )
+    for key in options:
+        if key not in OPTIONS[name]:
+            has = f"its options are {', '.join(OPTIONS[name])}" if OPTIONS[name] else "it has none"
+            raise PlayerError(f"player {name} has no option {key!r}: {has}")
+    match name:
+        case "person":
+            raise PlayerError("a person plays only in `ludus play`")
+        case "random":
+            return RandomPlayer(spec)
+        case "uniform":
+            return uniform_player(_search_settings(spec, options), spec)
+    if "run" not in options:
+        raise PlayerError(f"player {spec!r} needs a run: {name}:run=DIR")
+    model, precision = options.get("model", "champion"), options.get("precision")
+    if precision not in (None, "f32", "bf16"):
+        raise PlayerError(f"player {spec!r}: precision={precision} must be f32 or bf16")
+    if name == "policy":
+        return policy_player(
+            game.rules, options["run"], model=model, precision=precision, name=spec
+        )
+    return search_player(
+        game.rules,
+        options["run"],
+        model=model,
+        overrides=_search_settings(spec, options),
+        precision=precision,
+        name=spec,
+    )
+
+
+def _search_settings(spec: str, options: Mapping[str, str]) -> dict[str, Any]:
+    """Settings of the slots that the options ask for."""
+    settings: dict[str, Any] = {}
+    for key, value in options.items():
+        if key == "sims":
+            settings["simulations"] = require_simulations(value, spec)
+        elif key == "rule":
+            if value not in ("puct", "gumbel"):
+                raise PlayerError(f"player {spec!r}: rule={value} must be puct or gumbel")
+            settings["rule"] = value
+        elif key in _NUMBERS:
+            ours, low, high = _NUMBERS[key]
+            settings[ours] = _number(spec, key, value, low, high, float)
+        elif key in _INTEGERS:
+            ours, low, high = _INTEGERS[key]
+            settings[ours] = _number(spec, key, value, low, high, int)
+    return settings
+
+
+def _number(
+    spec: str, key: str, value: str, low: float, high: float, kind: type[int] | type[float]
+) -> float:
+    try:
+        number = kind(value)
+    except ValueError:
+        number = None
+    if number is None or not low <= number <= high:
+        what = "an integer" if kind is int else "a number"
+        raise PlayerError(f"player {spec!r}: {key}={value} must be {what} in {low:g}..{high:g}")
+    return number

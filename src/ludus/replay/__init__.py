@@ -1,0 +1,34 @@
+"""Replay: game records on disk and in memory, and training rows derived from them."""
+
+from ludus.replay.records import COLUMN_TYPES, Columns, GameRecords
+from ludus.replay.sampler import ReplaySampler, TrainingRows, audit_rows
+from ludus.replay.schema import FORMAT_VERSION, ReplaySchema
+from ludus.replay.shards import (
+    Load,
+    Put,
+    ShardEntry,
+    decode_shard,
+    encode_shard,
+    read_columns,
+    shard_name,
+)
+from ludus.replay.store import ReplayStore
+
+__all__ = [
+    "COLUMN_TYPES",
+    "FORMAT_VERSION",
+    "Columns",
+    "GameRecords",
+    "Load",
+    "Put",
+    "ReplaySampler",
+    "ReplaySchema",
+    "ReplayStore",
+    "ShardEntry",
+    "TrainingRows",
+    "audit_rows",
+    "decode_shard",
+    "encode_shard",
+    "read_columns",
+    "shard_name",
+]

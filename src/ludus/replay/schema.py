@@ -1,0 +1,73 @@
+"""What a shard of game records was made for, and the refusal of what was made for others."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ludus.errors import VersionError
+from ludus.nets import GameShape
+
+FORMAT_VERSION = 1
+"""Version of the columns of game records and of the files that hold them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplaySchema:
+    """Identifiers of a replay: equal ones mean that the same rows will be derived.
+
+    Attributes:
+        game: name of the game.
+        rules_id: rules variant.
+        encoder_id: observation encoding that derives the rows.
+        action_space_id: action numbering.
+        c_visit: of the improved policy (Danihelka et al. 2022, section 3) in derived targets.
+        c_scale: likewise.
+        q_spread: floor of the spread of Q by which its noise under chance is judged.
+        format_version: of the columns.
+    """
+
+    game: str
+    rules_id: str
+    encoder_id: str
+    action_space_id: str
+    c_visit: float = 50.0
+    c_scale: float = 1.0
+    q_spread: float = 0.06
+    format_version: int = FORMAT_VERSION
+
+    @classmethod
+    def of(
+        cls, game: GameShape, *, c_visit: float = 50.0, c_scale: float = 1.0, q_spread: float = 0.06
+    ) -> ReplaySchema:
+        """The schema of a game and of the search settings that targets are derived with."""
+        return cls(
+            game=game.name,
+            rules_id=game.rules_id,
+            encoder_id=game.encoder_id,
+            action_space_id=game.action_space_id,
+            c_visit=c_visit,
+            c_scale=c_scale,
+            q_spread=q_spread,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)
+
+    def require(self, found: Any, where: str) -> None:
+        """Refuse what was made for another schema.
+
+        Args:
+            found: JSON object of the other side; further keys are ignored.
+            where: name of its file, for the sentence.
+
+        Raises:
+            VersionError: a field is missing or differs; the sentence names both values.
+        """
+        for key, wanted in self.as_json().items():
+            have = found.get(key) if isinstance(found, dict) else None
+            if have != wanted:
+                raise VersionError(
+                    f"replay {where} has {key} {have!r}, but this run needs {wanted!r}"
+                )

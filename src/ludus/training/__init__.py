@@ -1,0 +1,1 @@
+"""Training: recipes, settings, the loop, the supervisor and its trainer child."""

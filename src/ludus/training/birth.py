@@ -1,0 +1,185 @@
+"""How the trainer makes a new run, or opens one: precision, fingerprint, first network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ludus.errors import ConfigError, RunError, UserError
+from ludus.evaluators import NetworkEvaluator, choose_precision, probe_digest
+from ludus.games import get_game
+from ludus.runs import Run, SavePolicy, SchemaIds
+from ludus.training import fingerprint
+from ludus.training.keys import Given, flatten, validate
+from ludus.training.layers import load_recipe
+from ludus.training.provenance import git_hash
+from ludus.training.request import TrainRequest, current_settings
+from ludus.training.session import Session, make_network
+from ludus.training.settings import Settings
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _policy(settings: Settings) -> SavePolicy:
+    return SavePolicy(
+        warn_bytes=settings.run.warn_free_mb * 1_000_000,
+        floor_bytes=settings.run.floor_free_mb * 1_000_000,
+    )
+
+
+def open_session(request: TrainRequest, note: Callable[[str], None]) -> Session:
+    """Make the run of a request or open it, ready to work; the caller closes ``session.run``.
+
+    Raises:
+        UserError: a run in use, foreign or damaged, other schema ids, or numbers that would come
+            out differently here and were not accepted.
+    """
+    path = Path(request.path)
+    session = _create(request, path) if request.create else _open(request, path, note)
+    session.limits = {"iterations": request.iterations, "games": request.games}
+    for key, value in request.changes.items():
+        if session.changed.get(key, object()) != value:
+            session.changed[key] = value
+            session.run.events.append("setting_changed", key=key, value=value, source="command")
+            note(f"{key} is {value} from now on")
+    session.settings = apply_changes(session.settings, session.changed)
+    session.run.cadence.seconds = session.settings.run.commit_seconds
+    session.lanes = session.settings.runtime.lanes or core_count()
+    return session
+
+
+def apply_changes(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """Settings with some replaced, by dotted key."""
+    flat = flatten(settings.model_dump(mode="json"), "run")
+    flat.update({key: Given(value, "changed") for key, value in changes.items()})
+    return validate(flat)
+
+
+def _probe(session_settings: Settings, rules: Any) -> dict[str, Any]:
+    """Fingerprint of the environment with the probe digest of the run's first network."""
+    precision = session_settings.runtime.precision
+    evaluator = NetworkEvaluator(
+        make_network(rules, session_settings), precision="bf16" if precision == "bf16" else "f32"
+    )
+    rows = session_settings.selfplay.group_size
+    return {
+        **fingerprint.fingerprint(precision),
+        "rows": rows,
+        "probe": probe_digest(evaluator, rules, rows),
+    }
+
+
+def _create(request: TrainRequest, path: Path) -> Session:
+    recipe = load_recipe(request.recipe)
+    entry = get_game(recipe.game)
+    rules = entry.rules
+    settings = Settings.model_validate(request.settings)
+    fixed: dict[str, Any] = {}
+    if settings.runtime.precision == "auto":
+        rows = settings.selfplay.group_size
+        fixed["runtime.precision"] = choose_precision(make_network(rules, settings), rows)
+    if settings.training.threads == 0:
+        fixed["training.threads"] = min(4, core_count())
+    settings = apply_changes(settings, fixed)
+    resolved = {
+        **settings.model_dump(mode="json"),
+        "recipe": recipe.name,
+        "preset": request.preset,
+        "game": recipe.game,
+        "learner": recipe.learner,
+        "environment": _probe(settings, rules),
+    }
+    run = Run.create(
+        path,
+        recipe=recipe.name,
+        asked=request.asked.encode("utf-8", "surrogateescape"),
+        resolved=resolved,
+        seed=settings.run.seed,
+        schema=SchemaIds(
+            feature_schema_id=rules.encoder_id,
+            action_space_id=rules.action_space_id,
+            ruleset_id=rules.rules_id,
+        ),
+        git_hash=git_hash(),
+        policy=_policy(settings),
+    )
+    try:
+        session = Session(run, entry, settings, 1)
+        session.begin()
+    except BaseException:
+        run.close()
+        raise
+    return session
+
+
+def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Session:
+    run = Run.open(path, write=True)
+    try:
+        settings = current_settings(run)
+        run.policy = _policy(settings)
+        for notice in run.notices:
+            note(notice)
+        entry = get_game(str(run.config.get("game", "")))
+        _require_schema(run, entry.rules)
+        accepted = _environment(run, settings, entry.rules, request.accept_change, note)
+        session = Session(run, entry, settings, 1)
+        if run.fresh:
+            session.begin()
+        else:
+            session.restore()
+        session.environment = accepted
+        changed = git_hash()
+        if changed != run.manifest.git_hash:
+            run.events.append("code_changed", before=run.manifest.git_hash, now=changed)
+    except BaseException:
+        run.close()
+        raise
+    return session
+
+
+def _require_schema(run: Run, rules: Any) -> None:
+    """A change of encoder, actions or rules never changes the data silently."""
+    for name, stored, here in (
+        ("feature_schema_id", run.schema.feature_schema_id, rules.encoder_id),
+        ("action_space_id", run.schema.action_space_id, rules.action_space_id),
+        ("ruleset_id", run.schema.ruleset_id, rules.rules_id),
+    ):
+        if stored != here:
+            raise RunError(
+                f"{run.path} has {name} {stored}, but this version of Ludus has {here}: continue "
+                "it with the version that made it, or start another run"
+            )
+
+
+def _environment(
+    run: Run, settings: Settings, rules: Any, accept: bool, note: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """Numbers must come out as where the run was made, or the change is accepted and recorded.
+
+    Returns: the environment that was accepted instead of that of the run's birth, if any.
+
+    Raises:
+        UserError: they do not, and the run is deterministic.
+    """
+    earlier = run.manifest.progress.get("environment")
+    stored = earlier or run.config.get("environment")
+    if not isinstance(stored, dict):
+        raise ConfigError(f"{run.path}/config.resolved.yaml does not say where the run was made")
+    now = _probe(settings, rules)
+    found = fingerprint.differences(stored, now)
+    if not found:
+        return earlier
+    text = "; ".join(found)
+    if settings.run.deterministic and not accept:
+        raise UserError(
+            f"numbers would come out differently than where the run {run.path} was made: {text}; "
+            "go on there, or here with --accept-change"
+        )
+    run.events.append("environment_changed", accepted=accept, differences=found, now=now)
+    note(f"going on although the environment changed: {text}")
+    return now

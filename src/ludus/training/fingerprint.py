@@ -1,0 +1,63 @@
+"""What decides the bits of network results besides weights and batch shape.
+
+Stored when a run is created and compared on resume. A change that nobody thought of shows in the
+probe digest: the answer of the run's first network to a fixed batch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+VARIABLES = ("ONEDNN_", "MKL_", "DNNL_", "OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY")
+"""Beginnings of the names of environment variables that can change bits."""
+
+
+def cpu_flags() -> str:
+    """SHA-256 of the processor's features, in order; of the machine's name where unknown."""
+    flags = platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                if line.startswith(("flags", "Features")):
+                    flags = " ".join(sorted(line.partition(":")[2].split()))
+                    break
+    except OSError:
+        pass  # no Linux: the machine's name has to do
+    return hashlib.sha256(flags.encode()).hexdigest()[:16]
+
+
+def fingerprint(precision: str) -> dict[str, Any]:
+    """The environment as a JSON object; equal ones are expected to give equal bits."""
+    import torch
+
+    return {
+        "torch": str(torch.__version__),
+        "cpu_capability": str(torch.backends.cpu.get_cpu_capability()),
+        "machine": platform.machine(),
+        "cpu_flags": cpu_flags(),
+        "precision": precision,
+        "variables": {
+            name: os.environ[name]
+            for name in sorted(os.environ)
+            if name.startswith(VARIABLES) and name != "OMP_NUM_THREADS"
+        },
+    }
+
+
+def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs, each as a text with both values."""
+    found = []
+    for key in sorted({*stored, *now}):
+        before, after = stored.get(key), now.get(key)
+        if before != after:
+            found.append(f"{key} was {_short(before)} and is {_short(after)}")
+    return found
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:16]}..."

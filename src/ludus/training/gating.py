@@ -1,0 +1,218 @@
+"""The phase that decides: candidate against champion over seed pairs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ludus import _core
+from ludus.arena import Gate, GateSettings, MatchSettings, SeedSet
+from ludus.runs import KeepLast, ObjectRef
+from ludus.runs.objects import replace_file
+from ludus.training.measures import oracle_figures, oracle_rates
+from ludus.training.session import Session, now_ms
+
+_SEEDS_AT = 1 << 48
+"""Gate seeds are derived from episode numbers that no game of self-play reaches."""
+
+
+class GatePhase:
+    """A sequential test; the decision does not depend on lanes, time or interruptions."""
+
+    name = "gate"
+
+    def __init__(self, session: Session, saved: dict[str, Any] | None) -> None:
+        """Prepare the match, or go on with it."""
+        self._session = session
+        settings = session.settings.gating
+        self._gate: Gate | None = None
+        self._started = time.monotonic()
+        self._seconds = float(saved["seconds"]) if saved is not None else 0.0
+        if saved is None:
+            session.record["gate"] = {"started_ms": now_ms()}
+        if not settings.enabled or session.candidate is None:
+            return
+        seed = _core.derive_seed(
+            session.settings.run.seed, "episode", _SEEDS_AT + session.iteration
+        )
+        self._gate = Gate(
+            session.rules,
+            session.opponent(session.candidate, "candidate", settings.simulations),
+            session.opponent(session.champion, "champion", settings.simulations),
+            SeedSet.generate(seed, settings.max_pairs, purpose="gate"),
+            GateSettings(
+                pairs=settings.max_pairs,
+                null=settings.h0,
+                alternative=settings.h1,
+                alpha=settings.alpha,
+                beta=settings.beta,
+                undecided=settings.undecided_win_rate,
+            ),
+            MatchSettings(
+                lanes=max(1, min(session.lanes, settings.groups)),
+                rows=settings.rows,
+                groups=settings.groups,
+                record=False,
+            ),
+            figures=oracle_figures(session.entry) if settings.oracle else None,
+        )
+        if saved is not None:
+            arrays, meta = session.run.get_object(session.run.manifest.objects["gate"])
+            self._gate.restore(arrays, meta)
+
+    def advance(self, seconds: float) -> bool:
+        """Play on until the decision."""
+        return self._gate is not None and self._gate.advance(seconds) is None
+
+    def save(self) -> tuple[dict[str, ObjectRef], dict[str, Any]]:
+        """Finished games, and moves of those in flight."""
+        saved = {"seconds": self._spent()}
+        if self._gate is None:
+            return {}, saved
+        arrays, meta = self._gate.state()
+        return {"gate": self._session.run.put_object("gate", arrays, meta)}, saved
+
+    def _spent(self) -> float:
+        return self._seconds + time.monotonic() - self._started
+
+    def view(self) -> Mapping[str, Any]:
+        """Pairs looked at, win rate so far."""
+        if self._gate is None:
+            return {"done": 1, "total": 1, "unit": ""}
+        progress = self._gate.progress()
+        rate = progress["win_rate"]
+        return {
+            "done": progress["pairs"],
+            "total": progress["pairs_cap"],
+            "unit": "pairs",
+            "gate": None if rate is None else f"win rate {rate:.1%}",
+            "win_rate": rate,
+            "llr": progress["llr"],
+        }
+
+    def finish(self) -> None:
+        """Promote or keep, report, and write a checkpoint of a promotion."""
+        session = self._session
+        record = session.record["gate"]
+        promoted = session.candidate is not None
+        if self._gate is not None:
+            decision = self._gate.advance(0.0)
+            assert decision is not None
+            promoted = decision.promoted
+            summary = decision.summary()
+            oracle = oracle_rates(session.entry, decision.result.figures)
+            report = decision.report(oracle=oracle)
+            self._write_report(report)
+            games = session.run.counters.add("gate_games", decision.result.games)
+            session.run.metrics.append(
+                "gate_summary",
+                step=games,
+                stream="gate_game_idx",
+                iteration=session.iteration,
+                seconds=self._spent(),
+                **(oracle or {}),
+                **summary,
+            )
+            record.update(
+                {
+                    key: summary.get(key)
+                    for key in (
+                        "reason",
+                        "pairs",
+                        "games",
+                        "wins",
+                        "losses",
+                        "draws",
+                        "win_rate",
+                        "win_rate_low",
+                        "win_rate_high",
+                        "mean_score_difference",
+                        "score_difference_se",
+                        "distinct_games",
+                        "seeds_hash",
+                        "sprt",
+                    )
+                },
+                oracle=oracle,
+            )
+        record.update(promoted=promoted, seconds=self._spent(), finished_ms=now_ms())
+        session.record["promoted"] = promoted
+        if promoted:
+            self._promote()
+        else:
+            session.rejections += 1
+        session.record["best_model_path"] = session.champion.ref.path
+
+    def _promote(self) -> None:
+        session = self._session
+        assert session.candidate is not None
+        session.rejections = 0
+        before = session.champion
+        session.champion = session.put_model(
+            "champion", session.iteration + 1, session.candidate.weights
+        )
+        session.run.metrics.append(
+            "promotion",
+            iteration=session.iteration,
+            model=session.champion.ref.path,
+            sha256=session.champion.ref.sha256,
+            before=before.ref.path,
+        )
+        save_checkpoint(session, permanent=None)
+
+    def _write_report(self, report: dict[str, Any]) -> None:
+        """``reports/gate_report.json`` is the newest; each iteration's stays beside it."""
+        document = {
+            "run_id": self._session.run.id,
+            "iteration": self._session.iteration,
+            **self._session.run.schema.envelope(),
+            **report,
+        }
+        data = (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
+        folder = self._session.run.path / "reports"
+        replace_file(folder / f"gate_{self._session.iteration:06d}.json", data, durable=False)
+        replace_file(folder / "gate_report.json", data, durable=False)
+
+    def close(self) -> None:
+        """End the lanes."""
+        if self._gate is not None:
+            self._gate.close()
+
+
+def save_checkpoint(session: Session, *, permanent: bool | None) -> str:
+    """Write the checkpoint container: champion, candidate, learner, counters, settings.
+
+    Args:
+        session: of the run.
+        permanent: True for one that stays whatever the retention says.
+
+    Returns: its path below the run directory.
+    """
+    payload = dict(session.learner.state())
+    payload.update({f"champion/{name}": array for name, array in session.champion.weights.items()})
+    if session.candidate is not None:
+        payload.update(
+            {f"candidate/{name}": array for name, array in session.candidate.weights.items()}
+        )
+    meta = {
+        "iteration": session.iteration,
+        "phase": session.phase,
+        "champion": session.champion.ref.path,
+        "settings": session.settings.model_dump(mode="json"),
+    }
+    if session.champion_checkpoint is not None:
+        session.run.checkpoints.protected = {session.champion_checkpoint}
+    entry, _ = session.run.save_checkpoint(
+        payload,
+        meta,
+        unit=session.iteration + 1,
+        policy=KeepLast(session.settings.run.keep_checkpoints),
+        parameters=session.net.parameter_count,
+        permanent=permanent,
+    )
+    if permanent is None:
+        session.champion_checkpoint = entry.path
+        session.run.checkpoints.protected = {entry.path}
+    return entry.path

@@ -1,0 +1,187 @@
+"""Dotted names of settings: the flat view of the schema, and sentences about mistakes in it."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from ludus.errors import ConfigError
+from ludus.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value and where it came from, for sentences."""
+
+    value: Any
+    source: str
+
+
+def _model_of(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def fields(
+    model: type[BaseModel] = Settings, prefix: str = ""
+) -> Iterator[tuple[str, FieldInfo, bool]]:
+    """Every setting: dotted key, its field, and whether it may change in a run's life."""
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{name}"
+        inner = _model_of(field)
+        extra = field.json_schema_extra
+        changeable = isinstance(extra, dict) and bool(extra.get("changeable"))
+        if inner is None:
+            yield key, field, changeable
+        else:
+            yield from fields(inner, f"{key}.")
+
+
+def known_keys() -> dict[str, bool]:
+    """All dotted keys, and whether each may change in a run's life."""
+    return {key: changeable for key, _, changeable in fields()}
+
+
+def groups() -> set[str]:
+    """Dotted names of what holds further settings: sections and schedules."""
+    return {
+        key.rsplit(".", depth)[0] for key in known_keys() for depth in range(1, key.count(".") + 1)
+    }
+
+
+def suggest(wrong: str, among: Iterable[str]) -> str:
+    """`` (did you mean x?)`` for the closest name, or an empty text."""
+    names = list(among)
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6)
+    if not close:
+        last = wrong.rsplit(".", 1)[-1]
+        tails = {name.rsplit(".", 1)[-1]: name for name in names}
+        found = difflib.get_close_matches(last, list(tails), n=1, cutoff=0.75)
+        close = [tails[found[0]]] if found else []
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def flatten(tree: Mapping[Any, Any], source: str, prefix: str = "") -> dict[str, Given]:
+    """A nested mapping by dotted key.
+
+    Raises:
+        ConfigError: a key that is no setting, or no mapping where one must be.
+    """
+    known, inner = known_keys(), groups()
+    flat: dict[str, Given] = {}
+    for name, value in tree.items():
+        key = f"{prefix}{name}"
+        if key in known:
+            flat[key] = Given(value, source)
+        elif key in inner:
+            if isinstance(value, Mapping):
+                flat.update(flatten(value, source, f"{key}."))
+            elif key.count(".") == 1 and isinstance(value, int | float | str):
+                flat[key] = Given(value, source)  # a schedule given as a number
+            else:
+                raise ConfigError(f"{key} = {value!r} ({source}) must hold settings by name")
+        else:
+            raise ConfigError(f"unknown setting {key} ({source}){suggest(key, [*known, *inner])}")
+    return flat
+
+
+def merge(layers: Iterable[Mapping[str, Given]]) -> dict[str, Given]:
+    """Later layers win, setting by setting; a number for a schedule replaces all of it."""
+    merged: dict[str, Given] = {}
+    for layer in layers:
+        for key, given in layer.items():
+            for other in [name for name in merged if name.startswith(f"{key}.")]:
+                del merged[other]
+            parent = key.rsplit(".", 1)[0]
+            if parent in merged:  # a schedule given as a number, now refined
+                number = merged.pop(parent)
+                merged[f"{parent}.start"] = number
+            merged[key] = given
+    return merged
+
+
+def nest(flat: Mapping[str, Given]) -> dict[str, Any]:
+    """The inverse of :func:`flatten`."""
+    tree: dict[str, Any] = {}
+    for key, given in flat.items():
+        *path, last = key.split(".")
+        at = tree
+        for part in path:
+            at = at.setdefault(part, {})
+        at[last] = given.value
+    return tree
+
+
+def flat_values(settings: Settings) -> dict[str, Any]:
+    """Every setting with its value by dotted key; values are plain JSON."""
+    tree = settings.model_dump(mode="json")
+    return {key: given.value for key, given in flatten(tree, "").items()}
+
+
+def _allowed(key: str) -> str:
+    """What a setting may be, in words."""
+    for name, field, _ in fields():
+        if name != key:
+            continue
+        words = [_type_words(field.annotation)]
+        for bound in field.metadata:
+            for attribute, text in (
+                ("ge", "at least"),
+                ("gt", "above"),
+                ("le", "at most"),
+                ("lt", "below"),
+                ("multiple_of", "a multiple of"),
+            ):
+                limit = getattr(bound, attribute, None)
+                if limit is not None:
+                    words.append(f"{text} {limit}")
+        return ", ".join(words)
+    return "a number or a schedule (kind, clock, start, end, over)"
+
+
+def _type_words(annotation: Any) -> str:
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return "one of " + ", ".join(str(choice) for choice in typing.get_args(annotation))
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_type_words(part) for part in typing.get_args(annotation))
+    if origin is tuple:
+        return "a list of texts"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    return names.get(annotation, "null" if annotation is type(None) else "a value")
+
+
+def validate(flat: Mapping[str, Given]) -> Settings:
+    """The typed settings.
+
+    Raises:
+        ConfigError: one sentence about the first value that is refused: key, value, source and
+            what is allowed.
+    """
+    try:
+        return Settings.model_validate(nest(flat))
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, flat)) from None
+
+
+def _sentence(error: ValidationError, flat: Mapping[str, Given]) -> str:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"] if not str(part)[:1].isupper()]
+    key = ".".join(path)
+    while key and key not in flat and key not in known_keys():
+        key = key.rpartition(".")[0]
+    given = flat.get(key)
+    if first["type"] == "value_error":
+        message = str(first["msg"]).removeprefix("Value error, ")
+        prefix = ".".join(path)
+        return f"{prefix}: {message}" if prefix else message
+    shown = repr(given.value) if given is not None else repr(first.get("input"))
+    source = f" ({given.source})" if given is not None and given.source else ""
+    return f"{key} = {shown}{source} must be {_allowed(key)}"

@@ -1,0 +1,245 @@
+"""Where settings come from.
+
+Later wins: defaults < recipe and its preset < YAML file < environment (``LUDUS__SECTION__KEY``) <
+``--set a.b=value`` and the options of the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ludus.errors import ConfigError, UserError
+from ludus.training.keys import Given, flatten, known_keys, merge, suggest, validate
+from ludus.training.settings import Settings
+
+ENVIRONMENT_PREFIX = "LUDUS__"
+_FILE_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named configuration: game, learner, settings that differ from the defaults, presets.
+
+    Attributes:
+        name: as in ``ludus train NAME``.
+        game: name in the registry of games.
+        learner: name of the learner.
+        about: one sentence.
+        settings: nested settings of every preset.
+        presets: nested differences by name of preset.
+    """
+
+    name: str
+    game: str
+    learner: str
+    about: str
+    settings: dict[str, Any]
+    presets: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command asks for, layer by layer.
+
+    Attributes:
+        preset: name of the preset, None for the default one.
+        file: bytes of a YAML file, None if there is none.
+        file_name: its name, for sentences.
+        environment: variables; only ``LUDUS__*`` are looked at.
+        assignments: texts ``a.b=value``, in order.
+        options: settings given by options of the command, by dotted key.
+    """
+
+    preset: str | None = None
+    file: bytes | None = None
+    file_name: str = "configuration file"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    assignments: Sequence[str] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Settings with what the user gave explicitly.
+
+    Attributes:
+        settings: every value.
+        explicit: those of file, environment and command line, by dotted key.
+        preset: the preset in force.
+    """
+
+    settings: Settings
+    explicit: dict[str, Given]
+    preset: str
+
+
+def recipe_names() -> list[str]:
+    """All recipes, in order."""
+    files = resources.files("ludus.training").joinpath("recipes").iterdir()
+    return sorted(entry.name[:-5] for entry in files if entry.name.endswith(".yaml"))
+
+
+def load_recipe(name: str) -> Recipe:
+    """A recipe by name.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    names = recipe_names()
+    if name not in names:
+        raise UserError(
+            f"there is no recipe {name!r}{suggest(name, names)} (recipes: {', '.join(names)})"
+        )
+    entry = resources.files("ludus.training").joinpath("recipes", f"{name}.yaml")
+    data = yaml.safe_load(entry.read_text(encoding="utf-8"))
+    return Recipe(
+        name=name,
+        game=str(data["game"]),
+        learner=str(data["learner"]),
+        about=str(data["about"]),
+        settings=dict(data.get("settings") or {}),
+        presets={str(key): dict(value or {}) for key, value in data["presets"].items()},
+    )
+
+
+def parse_yaml(data: bytes, source: str) -> dict[str, Any]:
+    """A YAML file of settings.
+
+    Raises:
+        ConfigError: no YAML, or no mapping at the top.
+    """
+    if len(data) > _FILE_LIMIT:
+        raise ConfigError(f"{source} is larger than {_FILE_LIMIT} bytes")
+    try:
+        tree = yaml.safe_load(data)
+    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+        line = str(error).replace("\n", " ")
+        raise ConfigError(f"{source} is no YAML: {line}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{source} must hold settings by section, such as 'search: {{...}}'")
+    return tree
+
+
+def read_file(path: Path) -> bytes:
+    """Bytes of a configuration file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
+
+
+def parse_value(text: str) -> Any:
+    """A value from the command line or environment, read as YAML; plain text stays text."""
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError):
+        return text
+    if isinstance(value, str):
+        try:  # YAML 1.1 takes 1e-3 for a text
+            return float(value)
+        except ValueError:
+            return value
+    return text if value is None and text.strip() not in ("", "null", "~", "none") else value
+
+
+def parse_assignment(text: str, source: str = "--set") -> dict[str, Given]:
+    """``a.b=value``.
+
+    Raises:
+        ConfigError: no ``=``, or an unknown key.
+    """
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise ConfigError(f"{source} {text!r} must look like section.key=value")
+    tree: Any = parse_value(value.strip())
+    for part in reversed(key.split(".")):
+        tree = {part: tree}
+    return flatten(tree, f"{source} {text}")
+
+
+def environment_layer(environment: Mapping[str, str]) -> dict[str, Given]:
+    """Settings of ``LUDUS__SECTION__KEY`` variables.
+
+    Raises:
+        ConfigError: a variable that names no setting.
+    """
+    layer: dict[str, Given] = {}
+    for name in sorted(environment):
+        if not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        key = name[len(ENVIRONMENT_PREFIX) :].lower().replace("__", ".")
+        try:
+            layer.update(parse_assignment(f"{key}={environment[name]}", f"variable {name}:"))
+        except ConfigError:
+            if key in known_keys():
+                raise
+            raise ConfigError(
+                f"variable {name} names no setting {key}{suggest(key, known_keys())}"
+            ) from None
+    return layer
+
+
+def explicit_layers(asked: Asked) -> dict[str, Given]:
+    """What file, environment and command line give, merged in their order.
+
+    Raises:
+        ConfigError: as of the layers.
+    """
+    layers: list[dict[str, Given]] = []
+    if asked.file is not None:
+        layers.append(flatten(parse_yaml(asked.file, asked.file_name), asked.file_name))
+    layers.append(environment_layer(asked.environment))
+    layers.extend(parse_assignment(text) for text in asked.assignments)
+    layers.append({key: Given(value, "option") for key, value in asked.options.items()})
+    return merge(layers)
+
+
+def resolve(recipe: Recipe, asked: Asked) -> Resolved:
+    """All layers of a new run.
+
+    Raises:
+        ConfigError: an unknown preset or setting, or a value that is refused.
+    """
+    preset = asked.preset or "default"
+    if preset not in recipe.presets:
+        raise ConfigError(
+            f"recipe {recipe.name} has no preset {preset!r}{suggest(preset, recipe.presets)} "
+            f"(presets: {', '.join(recipe.presets)})"
+        )
+    explicit = explicit_layers(asked)
+    flat = merge(
+        [
+            flatten(recipe.settings, f"recipe {recipe.name}"),
+            flatten(recipe.presets[preset], f"preset {preset}"),
+            explicit,
+        ]
+    )
+    return Resolved(validate(flat), explicit, preset)
+
+
+def asked_document(recipe: Recipe, asked: Asked, resolved: Resolved) -> bytes:
+    """The bytes kept as ``config.yaml``: the user's file as it was, or what was asked as YAML."""
+    if asked.file is not None:
+        return asked.file
+    tree: dict[str, Any] = {}
+    for key, given in resolved.explicit.items():
+        *path, last = key.split(".")
+        at = tree
+        for part in path:
+            at = at.setdefault(part, {})
+        at[last] = given.value
+    head = f"# recipe {recipe.name}, preset {resolved.preset}; settings that were asked for:\n"
+    return (head + yaml.safe_dump(tree, sort_keys=True)).encode("utf-8")

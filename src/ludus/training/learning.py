@@ -1,0 +1,158 @@
+"""The phase that learns: a fixed number of optimizer steps from the champion's weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ludus.errors import RunError
+from ludus.learners import plan_steps
+from ludus.replay import ReplaySampler
+from ludus.runs import ObjectRef
+from ludus.training.session import Session, now_ms
+
+_REJECTIONS = 3
+"""With ``after_rejection: candidate``, every so many in a row lead back to the champion."""
+
+
+class TrainPhase:
+    """Updates over the window that self-play left, frozen for the phase."""
+
+    name = "train"
+
+    def __init__(self, session: Session, saved: dict[str, Any] | None) -> None:
+        """Begin the iteration's candidate, or go on with it and its optimizer."""
+        self._session = session
+        settings = session.settings
+        learner = session.learner
+        snapshot = session.replay.snapshot()
+        if saved is None:
+            plan = plan_steps(
+                batch_size=settings.training.batch_size,
+                steps_per_iteration=settings.training.steps_per_iteration,
+                epochs=settings.training.epochs,
+                snapshot_samples=int(snapshot["total_samples"]),
+            )
+            learner.begin_iteration(self._start(), plan.steps_target)
+            session.generation += 1
+            event = plan.event()
+            event.pop("event")
+            session.run.metrics.append(
+                "train_plan", iteration=session.iteration, snapshot=snapshot, **event
+            )
+            session.record["train"] = {
+                "started_ms": now_ms(),
+                "steps_target": plan.steps_target,
+                "steps_completed": 0,
+                "snapshot": snapshot["digest"],
+                "samples": snapshot["total_samples"],
+            }
+        elif saved["snapshot"] != snapshot["digest"]:
+            raise RunError(
+                f"the replay of {session.run.path} is not the one that this iteration began to "
+                f"learn from ({snapshot['digest'][:12]} instead of {saved['snapshot'][:12]})"
+            )
+        self._snapshot = str(snapshot["digest"])
+        self._sampler = ReplaySampler(
+            session.rules,
+            session.replay.window(),
+            settings.run.seed,
+            plies_per_game=settings.training.plies_per_game,
+            c_visit=settings.search.c_visit,
+            c_scale=settings.search.c_scale,
+            q_spread=settings.search.q_spread,
+        )
+        self._losses: dict[str, float] = dict(saved["losses"]) if saved is not None else {}
+        self._seconds = float(saved["seconds"]) if saved is not None else 0.0
+        self._started = time.monotonic()
+        self._here = 0
+
+    def _start(self) -> dict[str, Any] | None:
+        """Weights that the candidate begins with."""
+        session = self._session
+        again = session.settings.gating.after_rejection == "candidate"
+        if again and session.rejections % _REJECTIONS and session.candidate is not None:
+            return session.candidate.weights
+        return session.champion.weights
+
+    def advance(self, seconds: float) -> bool:
+        """One or more steps."""
+        session, learner = self._session, self._session.learner
+        training = session.settings.training
+        every = session.settings.runtime.metrics_every_steps
+        end = time.monotonic() + seconds
+        while not learner.done:
+            losses = learner.step(self._sampler.rows(learner.update, training.batch_size))
+            self._losses = losses
+            self._here += 1
+            session.run.counters.add("train_step")
+            session.run.counters.add("samples", training.batch_size)
+            if learner.update % every == 0 or learner.done:
+                session.run.metrics.append(
+                    "train_step",
+                    step=learner.update,
+                    stream="train_step",
+                    iteration=session.iteration,
+                    iteration_step=learner.iteration_step,
+                    steps_target=learner.steps_target,
+                    throughput_steps_s=self._rate(),
+                    **losses,
+                )
+            if time.monotonic() >= end:
+                break
+        return not learner.done
+
+    def _rate(self) -> float:
+        return self._here / max(1e-3, time.monotonic() - self._started)
+
+    def save(self) -> tuple[dict[str, ObjectRef], dict[str, Any]]:
+        """The learner is in every commit; here only what the phase adds."""
+        record = self._session.record["train"]
+        record["steps_completed"] = self._session.learner.iteration_step
+        record.update(_losses_of(self._losses))
+        return {}, {
+            "snapshot": self._snapshot,
+            "losses": self._losses,
+            "seconds": self._seconds + time.monotonic() - self._started,
+        }
+
+    def view(self) -> Mapping[str, Any]:
+        """Steps done, losses, speed."""
+        losses = self._losses
+        return {
+            "done": self._session.learner.iteration_step,
+            "total": self._session.learner.steps_target,
+            "unit": "steps",
+            "steps_per_second": self._rate(),
+            "loss": losses.get("loss_total"),
+            "loss_policy": losses.get("loss_policy"),
+            "loss_value": losses.get("loss_value"),
+            "entropy": losses.get("entropy"),
+            "lr": losses.get("lr"),
+        }
+
+    def finish(self) -> None:
+        """The averaged weights become the candidate."""
+        session = self._session
+        session.candidate = session.put_model(
+            "candidate", session.iteration + 1, session.learner.candidate()
+        )
+        session.record["train"].update(
+            steps_completed=session.learner.iteration_step,
+            seconds=self._seconds + time.monotonic() - self._started,
+            candidate=session.candidate.ref.path,
+            finished_ms=now_ms(),
+            **_losses_of(self._losses),
+        )
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+def _losses_of(losses: Mapping[str, float]) -> dict[str, float]:
+    return {
+        name: losses[name]
+        for name in ("loss_total", "loss_policy", "loss_value", "loss_margin", "entropy")
+        if name in losses
+    }

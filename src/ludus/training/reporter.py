@@ -1,0 +1,224 @@
+"""What the outside sees of a run while it works: status document, heartbeats, ETA."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ludus.runs import Eta, duration_text, free_bytes
+from ludus.training.evaluating import strength
+from ludus.training.messages import Sender
+from ludus.training.phases import Phase
+from ludus.training.session import PHASES, Session
+
+_STATUS_SECONDS = 1.0
+_BEAT_SECONDS = 0.2
+_SHARES = {"selfplay": 0.6, "train": 0.2, "gate": 0.18, "evaluate": 0.02}
+"""Parts of an iteration's time before one was measured; for the ETA alone."""
+
+
+class Reporter:
+    """Gathers figures and publishes them at their own pace; readers never slow the training."""
+
+    def __init__(
+        self,
+        session: Session,
+        sender: Sender,
+        *,
+        total_iterations: Callable[[], int | None],
+        seconds_left: Callable[[], float | None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            session: of the run.
+            sender: to the supervisor.
+            total_iterations: at which the run ends, if any.
+            seconds_left: of ``--minutes``, if any.
+        """
+        self._session = session
+        self._sender = sender
+        self._total = total_iterations
+        self._left = seconds_left
+        self._eta = Eta(None, done=self._amount(None), elapsed_seconds=0.0)
+        self._last_status = self._last_beat = 0.0
+        self._work = 0
+        self._losses: dict[str, Any] = {}
+        self._started = time.time()
+
+    def _amount(self, phase: Phase | None) -> float:
+        """Iterations done, the one in progress by the usual share of its phases."""
+        shares = self._shares()
+        amount = float(self._session.iteration)
+        index = PHASES.index(self._session.phase)
+        amount += sum(shares[name] for name in PHASES[:index])
+        if phase is not None:
+            view = phase.view()
+            total = view.get("total") or 1
+            amount += shares[PHASES[index]] * min(1.0, float(view.get("done") or 0) / total)
+        return amount
+
+    def _shares(self) -> dict[str, float]:
+        for entry in reversed(self._session.run.iterations):
+            seconds = {name: (entry.get(name) or {}).get("seconds") for name in PHASES}
+            if all(seconds[name] is not None for name in PHASES[:3]):
+                whole = sum(float(value or 0.0) for value in seconds.values())
+                if whole > 0.0:
+                    return {name: float(value or 0.0) / whole for name, value in seconds.items()}
+        return dict(_SHARES)
+
+    def worked(self, phase: Phase) -> None:
+        """A unit was done: publish what is due."""
+        self._work += 1
+        now = time.monotonic()
+        if now - self._last_beat >= _BEAT_SECONDS:
+            self._last_beat = now
+            self._eta.total = self._total()
+            self._eta.update(self._amount(phase))
+            self.beat(phase.view())
+        if now - self._last_status >= _STATUS_SECONDS:
+            self.status("training", phase)
+
+    def alive(self) -> None:
+        """Something is being done that is no unit (a save that waits to be tried again)."""
+        self._work += 1
+        self._sender.send("beat", work=self._work, iteration=self._session.iteration)
+
+    def waiting(self, reason: str) -> None:
+        """A guard's pause: nothing moves, on purpose."""
+        self._eta.skip()
+        self._sender.send(
+            "beat",
+            work=self._work,
+            waiting=True,
+            reason=reason,
+            iteration=self._session.iteration,
+        )
+        self.status("paused", None, reason=reason)
+
+    def beat(self, view: Mapping[str, Any]) -> None:
+        """A heartbeat with progress."""
+        shown = {key: value for key, value in view.items() if value is not None}
+        self._sender.send(
+            "beat",
+            **{
+                **self._remembered(view),
+                **shown,
+                "work": self._work,
+                "iteration": self._session.iteration,
+                "phase": self._session.phase,
+                "eta": self._eta_text(),
+            },
+        )
+
+    def _remembered(self, view: Mapping[str, Any]) -> dict[str, Any]:
+        """Figures of earlier phases, so that a phase without them can show them too."""
+        for key in ("loss", "loss_policy", "loss_value", "entropy", "lr"):
+            if view.get(key) is not None:
+                self._losses[key] = view[key]
+        return {
+            **self._losses,
+            "gate": self._last_gate(),
+            "strength": self._strength(),
+        }
+
+    def _last_gate(self) -> str | None:
+        for entry in reversed(self._session.run.iterations):
+            gate = entry.get("gate") or {}
+            if entry.get("promoted") is not None:
+                word = "promoted" if entry["promoted"] else "kept champion"
+                rate = gate.get("win_rate")
+                return word if rate is None else f"{word} ({rate:.1%})"
+        return None
+
+    def _strength(self) -> dict[str, float]:
+        for entry in reversed(self._session.run.iterations):
+            results = (entry.get("evaluate") or {}).get("results")
+            if results:
+                return strength(results)
+        return {}
+
+    def _eta_text(self) -> str | None:
+        seconds = self._seconds_left()
+        return None if seconds is None else duration_text(seconds)
+
+    def _seconds_left(self) -> float | None:
+        by_work, by_clock = self._eta.remaining_seconds, self._left()
+        known = [seconds for seconds in (by_work, by_clock) if seconds is not None]
+        return min(known) if known else None
+
+    def status(
+        self,
+        state: str,
+        phase: Phase | None,
+        *,
+        reason: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Publish ``status.json``; missing values are null."""
+        self._last_status = time.monotonic()
+        session, run = self._session, self._session.run
+        view: Mapping[str, Any] = phase.view() if phase is not None else {}
+        remembered = self._remembered(view)
+        run.status.write(
+            {
+                "state": state,
+                "phase": session.phase if state == "training" else None,
+                "reason": reason,
+                "error": error,
+                "controller_error": error,
+                "recipe": run.manifest.recipe,
+                "seed": run.manifest.seed,
+                "iteration": session.iteration,
+                "total_iterations": self._total(),
+                "training_on": {
+                    "rounds": session.replay.samples,
+                    "games": session.replay.games,
+                },
+                "progress": {key: view.get(key) for key in ("done", "total", "unit")},
+                "counters": run.counters.as_dict(),
+                "speed": {
+                    key: view.get(key)
+                    for key in ("games_per_second", "leaves_per_second", "steps_per_second")
+                },
+                "losses": {key: value for key, value in remembered.items() if key in self._losses},
+                "gate": {
+                    "last": remembered["gate"],
+                    "win_rate": view.get("win_rate"),
+                    "llr": view.get("llr"),
+                },
+                "strength": remembered["strength"],
+                "fallbacks": view.get("fallbacks"),
+                "champion": session.champion.ref.path,
+                "candidate": None if session.candidate is None else session.candidate.ref.path,
+                "eta_seconds": self._seconds_left() if state == "training" else None,
+                "elapsed_seconds": run.elapsed_seconds,
+                "started_ms": int(self._started * 1000),
+                "commit": {
+                    "sequence": run.manifest.sequence,
+                    "written_ms": run.manifest.written_ms,
+                    "every_seconds": session.settings.run.commit_seconds,
+                },
+                "save_failures": run.save_failures,
+                "memory_bytes": _memory(),
+                "free_disk_bytes": free_bytes(run.path),
+                "lanes": session.lanes,
+                "resume_command": resume_command(session),
+            }
+        )
+
+
+def resume_command(session: Session) -> str:
+    """What to type to go on with a run."""
+    return f"ludus train {session.run.manifest.recipe} --run {session.run.path}"
+
+
+def _memory() -> int | None:
+    """Resident bytes of this process."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,72 @@
+"""Schedules: how a setting changes over a clock.
+
+A schedule names its clock: ``ply`` (of a game), ``game`` (since the run's birth), ``iteration``
+(since the run's birth) or ``step`` (of the optimizer, within an iteration). What follows from it
+is a pure function of that clock, so a resumed run computes the same values.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Clock = Literal["ply", "game", "iteration", "step"]
+"""What a schedule counts."""
+
+
+class Schedule(BaseModel):
+    """A number that follows a clock; a plain number stands for a constant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["constant", "step", "linear", "exponential", "cosine"] = Field(
+        "constant",
+        description="Shape: constant; step (drops to `end` at `over`); linear, exponential or "
+        "cosine from `start` to `end` over `over` ticks, `end` afterwards.",
+    )
+    clock: Clock = Field("iteration", description="What is counted: ply, game, iteration, step.")
+    start: float = Field(1.0, description="Value at tick 0.")
+    end: float = Field(0.0, description="Value from tick `over` on (unused by constant).")
+    over: int = Field(1, ge=1, description="Ticks until `end` is reached.")
+    warmup: int = Field(0, ge=0, description="Ticks over which the value rises from 0 to `start`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_is_constant(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"kind": "constant", "start": float(value)}
+        return value
+
+    @model_validator(mode="after")
+    def _exponential_is_positive(self) -> Schedule:
+        if self.kind == "exponential" and (self.start <= 0.0 or self.end <= 0.0):
+            raise ValueError("an exponential schedule needs start and end above 0")
+        return self
+
+    def at(self, tick: int) -> float:
+        """The value at a tick.
+
+        Args:
+            tick: of the schedule's clock, >= 0.
+        """
+        if tick < self.warmup:
+            return self.start * (tick + 1) / (self.warmup + 1)
+        tick -= self.warmup
+        if self.kind == "constant":
+            return self.start
+        if tick >= self.over:
+            return self.end
+        part = tick / self.over
+        if self.kind == "step":
+            return self.start
+        if self.kind == "linear":
+            return self.start + (self.end - self.start) * part
+        if self.kind == "exponential":
+            return float(self.start * (self.end / self.start) ** part)
+        return self.end + (self.start - self.end) * 0.5 * (1.0 + math.cos(math.pi * part))
+
+    def table(self, ticks: int) -> list[float]:
+        """The values at ticks 0 .. ticks - 1, the last of which stands for all later ones."""
+        return [self.at(tick) for tick in range(max(1, ticks))]

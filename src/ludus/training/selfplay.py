@@ -1,0 +1,209 @@
+"""The phase that plays: a fixed number of games with the champion."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ludus import _core
+from ludus.errors import LudusError
+from ludus.players import Lanes, SearchPlayer, slots_settings
+from ludus.replay import GameRecords
+from ludus.runs import ObjectRef
+from ludus.training.session import Session, now_ms, search_settings
+
+_LOOK_AT = 1000
+"""Decisions before the rate of fallbacks means something."""
+
+_MOST_FALLBACKS = 0.01
+"""Share of decisions whose search gave no policy past which the run stops (decisions, failures)."""
+
+
+class SelfplayPhase:
+    """Games ``[iteration * n, (iteration + 1) * n)`` of the run, each keyed by its number."""
+
+    name = "selfplay"
+
+    def __init__(self, session: Session, saved: dict[str, Any] | None) -> None:
+        """Schedule the games of the iteration that are not in the replay yet."""
+        self._session = session
+        settings, rules = session.settings, session.rules
+        self.total = settings.selfplay.games_per_iteration
+        self._first = session.iteration * self.total
+        player = SearchPlayer(session.evaluator(session.champion), self._search(), "champion")
+        self._slots = _core.Slots(
+            rules,
+            slots=settings.selfplay.slots,
+            group_size=settings.selfplay.group_size,
+            seed=settings.run.seed,
+            players=[slots_settings(player)],
+            record=True,
+        )
+        ids = self._missing()
+        seeds = [_core.derive_seed(settings.run.seed, "episode", int(game)) for game in ids]
+        self._slots.schedule(
+            ids, np.array(seeds, np.uint64), np.zeros((len(ids), rules.num_seats), np.int8)
+        )
+        self._done = self.total - len(ids)
+        self._lanes = Lanes(
+            self._slots, [player], rules, max(1, min(session.lanes, self._slots.groups))
+        )
+        self._units = 0
+        self._started = time.monotonic()
+        self._here = 0
+        self._sums = {"fallbacks": 0, "simulations": 0, "decisions": 0, "seconds": 0.0}
+        if saved is not None:
+            self._sums.update(saved["sums"])
+            flight, _ = session.run.get_object(session.run.manifest.objects["flight"])
+            if len(flight["game_id"]):
+                self._slots.restore(flight)
+        else:
+            session.record["selfplay"] = {"started_ms": now_ms(), "games": 0}
+        self._before = dict(self._slots.counters())
+
+    def _search(self) -> dict[str, Any]:
+        """The champion's search with noise and temperature."""
+        session = self._session
+        settings = session.settings
+        schedule = settings.selfplay.temperature
+        if schedule.clock == "ply":
+            temperature = schedule.table(min(session.rules.max_plies, 4096))
+        else:
+            tick = session.iteration if schedule.clock == "iteration" else self._first
+            temperature = [schedule.at(tick)]
+        return {
+            **search_settings(settings, session.rules),
+            "temperature": temperature,
+            "noise_alpha": settings.search.dirichlet_alpha,
+            "noise_fraction": settings.search.dirichlet_fraction,
+        }
+
+    def _missing(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Ids of the games that are neither in a shard nor in the tail, ascending."""
+        replay = self._session.replay
+        ids = np.arange(self._first, self._first + self.total, dtype=np.int64)
+        ids = ids[ids >= replay.next_shard * replay.games_per_shard]
+        return ids[~np.isin(ids, replay.tail.game_ids)]
+
+    def advance(self, seconds: float) -> bool:
+        """Play on; finished games go into the replay."""
+        left = self._lanes.advance(seconds)
+        columns = self._slots.finished()
+        games = len(columns["game_id"])
+        if games:
+            records = GameRecords(columns)
+            records.validate(self._session.rules)
+            self._session.replay.add(records)
+            self._done += games
+            self._here += games
+            counters = self._session.run.counters
+            counters.add("selfplay_games", games)
+            counters.add("plies", records.samples)
+            self._session.flush_shards()
+        self._units += 1
+        every = self._session.settings.selfplay.root_sample_every
+        if every and self._units % every == 0:
+            self._log_roots()
+        self._check_fallbacks()
+        return left
+
+    def _totals(self) -> dict[str, Any]:
+        """Sums of the phase over all processes that worked on it."""
+        now = self._slots.counters()
+        return {
+            **{
+                name: self._sums[name] + now[name] - self._before[name]
+                for name in ("fallbacks", "simulations", "decisions")
+            },
+            "seconds": self._sums["seconds"] + time.monotonic() - self._started,
+        }
+
+    def _check_fallbacks(self) -> None:
+        totals = self._totals()
+        if totals["decisions"] >= _LOOK_AT:
+            rate = totals["fallbacks"] / totals["decisions"]
+            if rate > _MOST_FALLBACKS:
+                raise LudusError(
+                    f"self-play: {rate:.1%} of the searches gave no policy and fell back to "
+                    "uniform; the run stops before it learns from them"
+                )
+
+    def _log_roots(self) -> None:
+        log = self._session.run.log("roots")
+        plies = self._session.run.counters["plies"]
+        for root in self._slots.sample_roots()[:2]:
+            log.append(
+                "mcts_root",
+                step=plies,
+                stream="global_ply",
+                iteration=self._session.iteration,
+                fallbacks=self._totals()["fallbacks"],
+                **root,
+            )
+
+    def save(self) -> tuple[dict[str, ObjectRef], dict[str, Any]]:
+        """Moves and dice of the games in flight; searches in progress are redone."""
+        flight = self._slots.in_flight()
+        ref = self._session.run.put_object("flight", flight, {"games": len(flight["game_id"])})
+        return {"flight": ref}, {"sums": self._totals()}
+
+    def view(self) -> Mapping[str, Any]:
+        """Games done and speeds of this process."""
+        seconds = max(1e-3, time.monotonic() - self._started)
+        now = self._slots.counters()
+        return {
+            "done": self._done,
+            "total": self.total,
+            "unit": "games",
+            "games_per_second": self._here / seconds,
+            "leaves_per_second": (now["simulations"] - self._before["simulations"]) / seconds,
+            "fallbacks": self._totals()["fallbacks"],
+        }
+
+    def finish(self) -> None:
+        """Prune the replay, log the iteration's self-play."""
+        session = self._session
+        totals = self._totals()
+        window = session.replay
+        session.flush_shards()
+        tail = window.window()
+        first = np.searchsorted(tail.game_ids, self._first)
+        mine = tail.slice(int(first), len(tail))
+        lengths, scores = mine.columns["plies"], mine.columns["scores"]
+        seconds = max(1e-3, float(totals["seconds"]))
+        figures = {
+            "games": self.total,
+            "plies": mine.samples,
+            "mean_plies": float(lengths.mean()),
+            "mean_score": float(scores.mean()),
+            "seat0_win_rate": float((mine.columns["returns"][:, 0] / 2 + 0.5).mean()),
+            "simulations": totals["simulations"],
+            "fallbacks": totals["fallbacks"],
+            "fallback_rate": totals["fallbacks"] / max(1, totals["decisions"]),
+            "games_per_second": self.total / seconds,
+            "leaves_per_second": totals["simulations"] / seconds,
+            "seconds": seconds,
+        }
+        session.run.counters.add("simulations", int(totals["simulations"]))
+        session.record["selfplay"].update(figures, finished_ms=now_ms())
+        session.run.metrics.append(
+            "selfplay_iter",
+            step=session.run.counters["plies"],
+            stream="global_ply",
+            iteration=session.iteration,
+            champion=session.champion.unit,
+            temperature=session.settings.selfplay.temperature.model_dump(mode="json"),
+            budgets=[session.settings.search.budget_reroll, session.settings.search.budget_mark],
+            **figures,
+        )
+        pruned = window.prune()
+        if pruned is not None:
+            pruned.pop("event")
+            session.run.metrics.append("replay_prune", iteration=session.iteration, **pruned)
+
+    def close(self) -> None:
+        """End the lanes."""
+        self._lanes.close()

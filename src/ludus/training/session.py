@@ -1,0 +1,350 @@
+"""The durable state of a training run, and how it becomes a commit and is found again.
+
+Everything that decides results is in here or follows from it: the settings, the iteration and its
+phase, champion and candidate, the learner, the replay, and what the phase in progress saves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ludus import _core
+from ludus.evaluators import NetworkEvaluator
+from ludus.games import GameEntry
+from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
+from ludus.nets import ResidualMLP, build, describe, load_arrays
+from ludus.players import SearchPlayer, evaluation_settings
+from ludus.replay import ReplaySchema, ReplayStore
+from ludus.runs import Manifest, ObjectRef, Run
+from ludus.training.settings import Settings
+
+Weights = dict[str, npt.NDArray[np.float32]]
+PHASES = ("selfplay", "train", "gate", "evaluate")
+"""The phases of an iteration, in order."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights that are in ``models/``.
+
+    Attributes:
+        weights: by parameter name; not to be changed.
+        ref: the file.
+        unit: iterations done when they were made; 0 is the run's first network.
+    """
+
+    weights: Weights
+    ref: ObjectRef
+    unit: int
+
+
+def make_network(rules: _core.Game, settings: Settings) -> ResidualMLP:
+    """The run's first network: its weights follow from the run's seed."""
+    return build(
+        rules,
+        hidden=settings.model.hidden_dim,
+        blocks=settings.model.num_blocks,
+        margin=settings.model.margin_head,
+        seed=_core.derive_seed(settings.run.seed, "weights", 0),
+    )
+
+
+def learner_settings(settings: Settings) -> AlphaZeroSettings:
+    """The learner's view of the settings."""
+    training = settings.training
+    return AlphaZeroSettings(
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate,
+        schedule=training.schedule,
+        warmup_steps=training.warmup_steps,
+        final_fraction=training.final_fraction,
+        weight_decay=training.weight_decay,
+        grad_clip=training.grad_clip,
+        value_weight=training.value_weight,
+        margin_weight=training.aux_margin_lambda if settings.model.margin_head else 0.0,
+        value_mix=training.value_mix,
+        ema_decay=training.ema_decay,
+        optimizer_across_iterations=training.optimizer,
+        threads=max(1, training.threads),
+    )
+
+
+def search_settings(settings: Settings, rules: _core.Game) -> dict[str, Any]:
+    """The search as ``ludus._core.Slots`` wants it, without noise and temperature."""
+    search = settings.search
+    budgets = {"reroll": search.budget_reroll, "mark": search.budget_mark}
+    return {
+        "rule": search.rule,
+        "simulations": [budgets.get(kind, search.budget_mark) for kind in rules.decision_kinds],
+        "c_puct": search.c_puct,
+        "fpu_reduction": search.fpu_reduction,
+        "considered": search.considered,
+        "c_visit": search.c_visit,
+        "c_scale": search.c_scale,
+        "q_spread": search.q_spread,
+        "virtual_loss": search.virtual_loss,
+        "max_inflight": search.max_inflight_per_game,
+        "margin_weight": search.margin_weight,
+    }
+
+
+class Session:
+    """A run that is being trained.
+
+    Attributes:
+        run: the directory, open for writing.
+        entry, rules: the game.
+        settings: in force now; ``changed`` are those that differ from the run's birth.
+        iteration: finished iterations, which is the number of the one in progress.
+        phase: in progress; ``saved`` is what it saved at the commit, None when it begins anew.
+        champion, candidate, first: models; the candidate is None before the first training.
+        replay, learner: see there.
+        rejections: candidates rejected in a row.
+        lanes: threads that play.
+        net: a network of the run's shape, to make evaluators with.
+    """
+
+    def __init__(self, run: Run, entry: GameEntry, settings: Settings, lanes: int) -> None:
+        """Begin empty; :meth:`begin` or :meth:`restore` comes next."""
+        self.run = run
+        self.entry = entry
+        self.rules = entry.rules
+        self.settings = settings
+        self.lanes = lanes
+        self.iteration = 0
+        self.phase = PHASES[0]
+        self.saved: dict[str, Any] | None = None
+        self.rejections = 0
+        self.changed: dict[str, Any] = {}
+        self.limits: dict[str, Any] = {}
+        self.champion_checkpoint: str | None = None
+        self.environment: dict[str, Any] | None = None
+        self.candidate: Model | None = None
+        self.net = make_network(self.rules, settings)
+        self.learner = AlphaZeroLearner(
+            make_network(self.rules, settings), learner_settings(settings)
+        )
+        search = settings.search
+        self.schema = ReplaySchema.of(
+            self.rules, c_visit=search.c_visit, c_scale=search.c_scale, q_spread=search.q_spread
+        )
+        self.replay = self._empty_replay()
+        self.generation = 0
+        self._shards: dict[str, ObjectRef] = {}
+        self._learner_key: tuple[int, ...] | None = None
+        self._learner_ref: ObjectRef | None = None
+        self.champion: Model
+        self.first: Model
+
+    def _empty_replay(self) -> ReplayStore:
+        replay = self.settings.replay
+        return ReplayStore(
+            self.schema,
+            self.rules.num_seats,
+            games_per_shard=replay.games_per_shard,
+            capacity_shards=replay.capacity_shards,
+            capacity_samples=replay.capacity_samples,
+        )
+
+    # -- birth and resume ---------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The state of a new run: the first network is champion."""
+        from ludus.nets import arrays_of
+
+        weights = arrays_of(self.net)
+        self.champion = self.first = self.put_model("champion", 0, weights)
+
+    def restore(self) -> None:
+        """The state of the commit that the run stands at.
+
+        Raises:
+            CorruptError, VersionError: what the commit names is damaged or foreign.
+        """
+        manifest = self.run.manifest
+        progress, objects = manifest.progress, manifest.objects
+        self.iteration = int(progress["iteration"])
+        self.phase = str(progress["phase"])
+        self.saved = progress.get("saved")
+        self.rejections = int(progress["rejections"])
+        self.changed = dict(progress.get("changed") or {})
+        self.champion_checkpoint = progress.get("champion_checkpoint")
+        self.first = self._model(objects["first"], int(progress["units"]["first"]))
+        self.champion = self._model(objects["champion"], int(progress["units"]["champion"]))
+        if "candidate" in objects:
+            unit = int(progress["units"]["candidate"])
+            self.candidate = self._model(objects["candidate"], unit)
+        arrays, _ = self.run.get_object(objects["learner"])
+        self.learner.restore(arrays)
+        files, index = self.run.get_index(objects["replay"])
+        self._shards = {ref.path: ref for ref in files}
+        tail, _ = self.run.get_object(objects["tail"])
+        replay = self.settings.replay
+        self.replay = ReplayStore.restore(
+            self.schema,
+            tail,
+            index,
+            lambda name: self.run.store.read(self._shards[name]),
+            games_per_shard=replay.games_per_shard,
+            capacity_shards=replay.capacity_shards,
+            capacity_samples=replay.capacity_samples,
+        )
+
+    def _model(self, ref: ObjectRef, unit: int) -> Model:
+        arrays, _ = self.run.get_object(ref)
+        load_arrays(self.net, arrays)  # refuses weights of another shape
+        return Model(arrays, ref, unit)
+
+    # -- models and players -------------------------------------------------------------------
+
+    def put_model(self, role: str, unit: int, weights: Mapping[str, Any]) -> Model:
+        """Store weights as ``models/<role>-<unit>``."""
+        load_arrays(self.net, weights)
+        meta = {
+            **describe(self.net, self.rules),
+            "unit": unit,
+            "train_step": self.learner.update,
+        }
+        # The file holds what follows from the training alone, so that equal trainings have equal
+        # files; where it was made stands beside it.
+        neighbour = {
+            "role": role,
+            "run_id": self.run.id,
+            "config_hash": self.run.manifest.config_hash,
+            "git_hash": self.run.manifest.git_hash,
+            **self.run.schema.envelope(),
+            **meta,
+        }
+        ref = self.run.put_tensors(
+            f"models/{role}-{unit:06d}.safetensors", weights, meta, kind=role, neighbour=neighbour
+        )
+        return Model({name: np.array(array) for name, array in weights.items()}, ref, unit)
+
+    def evaluator(self, model: Model) -> NetworkEvaluator:
+        """An evaluator on a model, in the run's precision."""
+        load_arrays(self.net, model.weights)
+        precision = self.settings.runtime.precision
+        return NetworkEvaluator(
+            self.net,
+            precision="bf16" if precision == "bf16" else "f32",
+            margin_weight=self.settings.search.margin_weight,
+        )
+
+    def opponent(self, model: Model, name: str, simulations: int | None) -> SearchPlayer:
+        """A model with the run's search, in evaluation settings.
+
+        Args:
+            model: weights.
+            name: for reports.
+            simulations: a decision; None for those of self-play.
+        """
+        settings = search_settings(self.settings, self.rules)
+        if simulations is not None:
+            settings["simulations"] = [simulations]
+        return SearchPlayer(self.evaluator(model), evaluation_settings(settings), name)
+
+    # -- commits ------------------------------------------------------------------------------
+
+    def flush_shards(self) -> int:
+        """Write the shards that are complete; returns how many."""
+        entries = self.replay.flush(self._put_shard)
+        return len(entries)
+
+    def _put_shard(self, name: str, data: bytes) -> None:
+        self._shards[name] = self.run.put_file(name, data, kind="shard")
+
+    def objects(self) -> dict[str, ObjectRef]:
+        """Put everything that going on needs, the phase's own objects apart."""
+        objects = {"first": self.first.ref, "champion": self.champion.ref}
+        if self.candidate is not None:
+            objects["candidate"] = self.candidate.ref
+        key = (
+            self.learner.update,
+            self.learner.iteration_step,
+            self.learner.steps_target,
+            self.generation,
+        )
+        if self._learner_ref is None or key != self._learner_key:
+            self._learner_ref = self.run.put_object(
+                "learner", self.learner.state(), {"update": self.learner.update}
+            )
+            self._learner_key = key
+        objects["learner"] = self._learner_ref
+        tail, index = self.replay.state()
+        kept = [
+            self._shards[name]
+            for shard in self.replay.entries
+            for name in (shard.name, shard.meta_name)
+        ]
+        objects["replay"] = self.run.put_index("replay", kept, index)
+        objects["tail"] = self.run.put_object("tail", tail, {"games": len(self.replay.tail)})
+        return objects
+
+    def progress(self, saved: dict[str, Any] | None) -> dict[str, Any]:
+        """The JSON of a commit."""
+        units = {"first": self.first.unit, "champion": self.champion.unit}
+        if self.candidate is not None:
+            units["candidate"] = self.candidate.unit
+        return {
+            "iteration": self.iteration,
+            "phase": self.phase,
+            "saved": saved,
+            "rejections": self.rejections,
+            "changed": self.changed,
+            "limits": self.limits,
+            "units": units,
+            "champion_checkpoint": self.champion_checkpoint,
+            "environment": self.environment,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Further fields of ``run.json``, for people and readers."""
+        return {
+            "controller_iteration_idx": self.iteration,
+            "controller_phase": self.phase,
+            "best_model_path": self.champion.ref.path,
+            "candidate_model_path": None if self.candidate is None else self.candidate.ref.path,
+            "gating": {"seeds_hash": self._last_seeds_hash()},
+            "updated_ms": time.time_ns() // 1_000_000,
+        }
+
+    def _last_seeds_hash(self) -> str | None:
+        for entry in reversed(self.run.iterations):
+            gate = entry.get("gate") or {}
+            if gate.get("seeds_hash"):
+                return str(gate["seeds_hash"])
+        return None
+
+    def commit(self, objects: Mapping[str, ObjectRef], saved: dict[str, Any] | None) -> Manifest:
+        """Make all progress durable.
+
+        Args:
+            objects: of the phase in progress.
+            saved: JSON of the phase in progress; None when the phase is yet to begin.
+        """
+        self.flush_shards()
+        return self.run.commit(
+            self.progress(saved), {**self.objects(), **objects}, summary=self.summary()
+        )
+
+    # -- history ------------------------------------------------------------------------------
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The entry of the iteration in progress in ``iterations[]`` of ``run.json``."""
+        if not self.run.iterations or self.run.iterations[-1]["iteration"] != self.iteration:
+            self.run.iterations.append(
+                {"iteration": self.iteration, "started_ms": now_ms(), "promoted": None}
+            )
+        return self.run.iterations[-1]
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,315 @@
+"""The one typed configuration: a frozen model a concern, unknown keys refused.
+
+Every number that a run depends on is here with its default, its range and what it means. How
+values are found (recipe, preset, file, environment, command line) is in ``layers``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ludus.training.schedules import Schedule
+
+MAX_SEED = 2**63 - 1
+"""Seeds are below 2**63, so that every reader of YAML and JSON keeps them whole."""
+
+
+def _may_change(**extra: Any) -> dict[str, Any]:
+    return {"changeable": True, **extra}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RunSettings(_Section):
+    """The job as a whole."""
+
+    seed: int = Field(1, ge=0, le=MAX_SEED, description="Every random number follows from it.")
+    deterministic: bool = Field(
+        True,
+        description="Refuse to go on where numbers would come out differently (another torch, "
+        "precision, CPU) unless --accept-change is given; otherwise only record it.",
+    )
+    commit_seconds: float = Field(
+        60.0,
+        ge=0.5,
+        le=3600,
+        json_schema_extra=_may_change(),
+        description="Progress becomes durable this often, and at each phase end, pause and stop.",
+    )
+    total_iterations: int | None = Field(
+        None,
+        ge=0,
+        json_schema_extra=_may_change(),
+        description="Absolute cap of iterations of the run directory; null for none.",
+    )
+    total_games: int | None = Field(
+        None,
+        ge=1,
+        json_schema_extra=_may_change(),
+        description="The run ends with the iteration in which its self-play games reach this.",
+    )
+    keep_checkpoints: int = Field(
+        5,
+        ge=1,
+        json_schema_extra=_may_change(),
+        description="Newest checkpoints kept; the champion's is never removed.",
+    )
+    warn_free_mb: int = Field(
+        2000,
+        ge=0,
+        json_schema_extra=_may_change(),
+        description="Free disk space in MB under which a warning is given.",
+    )
+    floor_free_mb: int = Field(
+        512,
+        ge=0,
+        json_schema_extra=_may_change(),
+        description="Free disk space in MB under which the run waits for space.",
+    )
+
+
+class ModelSettings(_Section):
+    """Shape of the network."""
+
+    hidden_dim: int = Field(256, ge=32, le=8192, multiple_of=32, description="Width of the trunk.")
+    num_blocks: int = Field(2, ge=0, le=64, description="Residual blocks after the input layer.")
+    margin_head: bool = Field(True, description="Whether a head predicts the final score margin.")
+
+
+class SearchSettings(_Section):
+    """The tree search of self-play; gating and evaluation change only what they name."""
+
+    rule: Literal["puct", "gumbel"] = Field("gumbel", description="Rule at the root.")
+    budget_reroll: int = Field(
+        32, ge=0, le=60000, description="Simulations of a decision with rerolls left."
+    )
+    budget_mark: int = Field(
+        32, ge=0, le=60000, description="Simulations of a decision without rerolls left."
+    )
+    c_puct: float = Field(1.25, ge=0, description="Weight of the prior in PUCT.")
+    fpu_reduction: float = Field(0.25, ge=0, le=2, description="First-play urgency below the node.")
+    dirichlet_alpha: float = Field(0.3, gt=0, description="Of the root noise (PUCT, self-play).")
+    dirichlet_fraction: float = Field(
+        0.25, ge=0, le=1, description="Share of the root noise (PUCT, self-play)."
+    )
+    considered: int = Field(16, ge=1, description="Actions that halving starts from (Gumbel).")
+    c_visit: float = Field(50.0, ge=0, description="Offset of visits in the weight of Q (Gumbel).")
+    c_scale: float = Field(1.0, ge=0, description="Factor of the weight of Q (Gumbel).")
+    q_spread: float = Field(
+        0.06, gt=0, description="Spread of true Q that its standard error is held against (Gumbel)."
+    )
+    virtual_loss: float = Field(1.0, ge=0, description="Taken from Q for a simulation in flight.")
+    max_inflight_per_game: int = Field(
+        1, ge=1, le=4096, description="Simulations of one game that wait for evaluation."
+    )
+    margin_weight: float = Field(
+        0.0, ge=0, le=1, description="Share of the score margin in the value, against win or loss."
+    )
+
+
+class SelfplaySettings(_Section):
+    """Self-play games."""
+
+    games_per_iteration: int = Field(1024, ge=1, le=1_000_000, description="Games an iteration.")
+    slots: int = Field(512, ge=1, le=65536, description="Games played at the same time.")
+    group_size: int = Field(
+        256, ge=64, le=8192, multiple_of=64, description="Slots that share a batch."
+    )
+    temperature: Schedule = Field(
+        Schedule(kind="constant", clock="ply", start=1.0),
+        description="Of the played action; clock ply, game or iteration.",
+    )
+    root_sample_every: int = Field(
+        4,
+        ge=0,
+        json_schema_extra=_may_change(),
+        description="Sampled search roots go to logs/roots.ndjson every so many units; 0: never.",
+    )
+
+
+class TrainingSettings(_Section):
+    """The learner."""
+
+    steps_per_iteration: int | None = Field(
+        400, ge=1, description="Optimizer steps an iteration; before epochs."
+    )
+    epochs: float | None = Field(
+        None, gt=0, description="Passes over the window an iteration, when no steps are given."
+    )
+    batch_size: int = Field(1024, ge=1, le=65536, description="Rows of a step.")
+    plies_per_game: int = Field(8, ge=1, description="Rows taken from a game when it is drawn.")
+    learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak of the learning rate.")
+    schedule: Literal["constant", "linear", "exponential", "cosine"] = Field(
+        "cosine", description="Of the learning rate over the steps of an iteration."
+    )
+    warmup_steps: int = Field(20, ge=0, description="Steps until the learning rate's peak.")
+    final_fraction: float = Field(
+        0.1, gt=0, le=1, description="Last learning rate of an iteration over its peak."
+    )
+    weight_decay: float = Field(1e-4, ge=0, description="Decoupled decay (AdamW).")
+    aux_margin_lambda: float = Field(0.5, ge=0, description="Weight of the margin's loss.")
+    value_weight: float = Field(1.0, ge=0, description="Weight of the value's loss.")
+    value_mix: float = Field(
+        0.0, ge=0, le=1, description="Share of the search's value in the value target."
+    )
+    grad_clip: float = Field(1.0, gt=0, description="Norm to which gradients are clipped.")
+    ema_decay: float = Field(0.99, ge=0, lt=1, description="Of the averaged weights; 0 for none.")
+    optimizer: Literal["fresh", "kept"] = Field(
+        "fresh", description="Whether an iteration's optimizer begins anew (decision 11)."
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Threads of a step, part of the result; 0: one a core, at most 4, fixed at "
+        "creation.",
+    )
+
+
+class ReplaySettings(_Section):
+    """Game records on disk."""
+
+    games_per_shard: int = Field(256, ge=1, description="Games of a shard.")
+    capacity_shards: int | None = Field(
+        40, ge=1, description="Newest shards kept; null: see capacity_samples."
+    )
+    capacity_samples: int | None = Field(
+        None, ge=1, description="Newest plies kept, by whole shards; excludes capacity_shards."
+    )
+
+    @model_validator(mode="after")
+    def _one_capacity(self) -> ReplaySettings:
+        if self.capacity_shards is not None and self.capacity_samples is not None:
+            raise ValueError(
+                "capacity_shards and capacity_samples exclude each other: set one null"
+            )
+        return self
+
+
+class GatingSettings(_Section):
+    """When a candidate becomes champion."""
+
+    enabled: bool = Field(True, description="Off: every candidate is promoted.")
+    max_pairs: int = Field(1000, ge=1, description="Seed pairs after which it is decided anyhow.")
+    h0: float = Field(0.495, gt=0, lt=1, description="Win rate of the SPRT's null hypothesis.")
+    h1: float = Field(0.515, gt=0, lt=1, description="Win rate of the SPRT's alternative.")
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Error of a wrong promotion.")
+    beta: float = Field(0.05, gt=0, lt=0.5, description="Error of a wrong rejection.")
+    undecided_win_rate: float = Field(
+        0.5, ge=0, le=1, description="Promotes at the cap when the win rate is at least this."
+    )
+    simulations: int | None = Field(
+        None, ge=0, le=60000, description="Simulations a decision; null: those of self-play."
+    )
+    rows: int = Field(
+        64, ge=64, le=8192, multiple_of=64, description="Batch of a network in matches."
+    )
+    groups: int = Field(2, ge=1, le=256, description="Groups of slots in a match.")
+    oracle: bool = Field(
+        True, description="Compare the candidate's decisions in gate games with the oracle's."
+    )
+    after_rejection: Literal["champion", "candidate"] = Field(
+        "champion",
+        description="What the next candidate starts from after a rejection; candidate goes back "
+        "to the champion after 3 rejections in a row.",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> GatingSettings:
+        if self.h0 >= self.h1:
+            raise ValueError("h0 must be below h1")
+        return self
+
+
+class EvaluationSettings(_Section):
+    """Short matches that report strength; they never change what is learned."""
+
+    every: int = Field(
+        5, ge=0, json_schema_extra=_may_change(), description="Iterations; 0: never."
+    )
+    pairs: int = Field(64, ge=1, json_schema_extra=_may_change(), description="Seed pairs a match.")
+    opponents: tuple[str, ...] = Field(
+        ("first", "random", "greedy", "oracle"),
+        json_schema_extra=_may_change(),
+        description="Who is met: first (the run's first network) or player specifications.",
+    )
+    simulations: int | None = Field(
+        None,
+        ge=0,
+        le=60000,
+        json_schema_extra=_may_change(),
+        description="Simulations a decision; null: those of self-play.",
+    )
+    solitaire_games: int = Field(
+        200,
+        ge=0,
+        json_schema_extra=_may_change(),
+        description="Games of the solitaire suite; 0: none.",
+    )
+    spots: int = Field(
+        512,
+        ge=0,
+        json_schema_extra=_may_change(),
+        description="Positions whose decisions are compared with the oracle's; 0: none.",
+    )
+
+
+class RuntimeSettings(_Section):
+    """What changes speed only, and the precision chosen at creation."""
+
+    lanes: int = Field(
+        0,
+        ge=0,
+        le=256,
+        json_schema_extra=_may_change(),
+        description="Threads that play; 0: one a core.",
+    )
+    precision: Literal["auto", "f32", "bf16"] = Field(
+        "auto", description="Of networks in play; auto is measured once, at creation."
+    )
+    unit_seconds: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        json_schema_extra=_may_change(),
+        description="Length of a unit; control is checked between units.",
+    )
+    metrics_every_steps: int = Field(
+        20,
+        ge=1,
+        json_schema_extra=_may_change(),
+        description="Optimizer steps between two records of training losses.",
+    )
+
+
+class Settings(_Section):
+    """All settings of a run."""
+
+    run: RunSettings = Field(default_factory=RunSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    search: SearchSettings = Field(default_factory=SearchSettings)
+    selfplay: SelfplaySettings = Field(default_factory=SelfplaySettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    replay: ReplaySettings = Field(default_factory=ReplaySettings)
+    gating: GatingSettings = Field(default_factory=GatingSettings)
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        if self.selfplay.slots % self.selfplay.group_size:
+            raise ValueError(
+                f"selfplay.slots = {self.selfplay.slots} must be a multiple of "
+                f"selfplay.group_size = {self.selfplay.group_size}"
+            )
+        if self.training.steps_per_iteration is None and self.training.epochs is None:
+            raise ValueError("training.steps_per_iteration and training.epochs are both null")
+        if self.selfplay.temperature.clock == "step":
+            raise ValueError("selfplay.temperature.clock must be ply, game or iteration")
+        if self.search.margin_weight > 0.0 and not self.model.margin_head:
+            raise ValueError("search.margin_weight above 0 needs model.margin_head = true")
+        return self

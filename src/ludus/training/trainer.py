@@ -1,0 +1,152 @@
+"""The trainer child: one process that trains one run, started and watched by the supervisor.
+
+``python -m ludus.training.trainer FD`` reads the request from its standard input, sends messages
+to the descriptor, obeys ``stop`` on its standard input and dies when that ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+_LOGS_KEPT = 10
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent does (Linux; elsewhere stdin says so)."""
+    parent = os.getppid()
+    try:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+class _Asked:
+    """Whether the end was asked for: by the supervisor, or by SIGTERM to this process."""
+
+    def __init__(self) -> None:
+        self.stop = False
+
+    def listen(self) -> None:
+        """Obey standard input until it ends; then nobody needs this process any more."""
+        for line in sys.stdin.buffer:
+            try:
+                if json.loads(line).get("command") == "stop":
+                    self.stop = True
+            except (ValueError, AttributeError):
+                continue
+        os._exit(1)
+
+    def signalled(self, number: int, frame: FrameType | None) -> None:
+        """SIGTERM: commit and stop."""
+        self.stop = True
+
+
+def _log_to(directory: Path, incarnation: str) -> Path:
+    """Send stderr of this process, crashes of native code too, to a log of the run."""
+    path = directory / f"training_{os.getpid()}-{incarnation}.log"
+    old = sorted(directory.glob("training_*.log"), key=lambda entry: entry.stat().st_mtime)
+    for entry in old[:-_LOGS_KEPT]:
+        entry.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    faulthandler.enable(file=sys.stderr)
+    return path
+
+
+def main(arguments: list[str]) -> int:
+    """Train as the request on standard input says; returns the exit code."""
+    die_with_parent()
+    # Lanes are the parallelism of play. torch.set_num_threads holds for one thread only; without
+    # this every other lane starts a team of its own, which measured 50 times slower.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    # Waiting threads sleep: on a busy machine spinning ones made a step of the learner 10 times
+    # slower. Neither variable changes a bit.
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    asked = _Asked()
+    # Ctrl-C reaches the whole group of the terminal; the supervisor decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, asked.signalled)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 1
+    threading.Thread(target=asked.listen, name="stdin", daemon=True).start()
+
+    from ludus.errors import LudusError, NumericsError, UserError
+    from ludus.runs import DurabilityError
+    from ludus.training.messages import Sender
+    from ludus.training.request import TrainRequest
+
+    sender = Sender(int(arguments[0]) if arguments else None)
+    try:
+        return _train(TrainRequest.from_json(line.decode()), sender, asked)
+    except UserError as error:
+        sender.send("end", state="error", code=2, text=str(error))
+        return 2
+    except (DurabilityError, NumericsError, LudusError, MemoryError, OSError) as error:
+        traceback.print_exc()
+        sender.send(
+            "end",
+            state="error",
+            code=1,
+            text=f"{type(error).__name__}: {error}",
+            final=isinstance(error, DurabilityError),
+            numerics=isinstance(error, NumericsError),
+        )
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last stop of this process
+        traceback.print_exc()
+        sender.send("end", state="error", code=1, text=f"{type(error).__name__}: {error}")
+        return 1
+
+
+def _train(request: object, sender: object, asked: _Asked) -> int:
+    import torch
+
+    # The learner sets its own threads around each step.
+    torch.set_num_threads(1)
+
+    from ludus.training.birth import open_session
+    from ludus.training.loop import Loop
+    from ludus.training.messages import Sender
+    from ludus.training.request import TrainRequest
+
+    assert isinstance(request, TrainRequest)
+    assert isinstance(sender, Sender)
+
+    def note(text: str) -> None:
+        sender.send("note", text=text)
+
+    session = open_session(request, note)
+    with session.run as run:
+        log = _log_to(run.path / "logs", run.incarnation)
+        word = "training" if request.create or run.fresh else "going on with"
+        note(f"{word} {run.path} (seed {run.manifest.seed}, iteration {session.iteration})")
+        try:
+            ending = Loop(session, request, sender, lambda: asked.stop).run()
+        except BaseException as error:
+            run.events.append_if_possible(
+                "failed", error=f"{type(error).__name__}: {error}", log=log.name
+            )
+            raise
+    sender.send("end", state=ending.state, code=ending.code, text=ending.text)
+    return ending.code
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    # Lanes and the thread at stdin may still run: there is nothing left to clean up.
+    sys.stderr.flush()
+    os._exit(code)

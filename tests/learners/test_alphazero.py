@@ -1,0 +1,347 @@
+"""The AlphaZero learner: its loss by hand, its optimizer's fresh start, its exact resumption."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from ludus import _core, nets
+from ludus.errors import ConfigError, NumericsError, VersionError
+from ludus.learners import AlphaZeroLearner, AlphaZeroSettings, alphazero_losses
+from ludus.replay import TrainingRows
+
+GAME = _core.game("yatzy")
+ACTIONS = GAME.num_actions
+
+
+def make_rows(count=64, seed=0):
+    """Rows whose targets follow from the observation, so that they can be learned."""
+    random = np.random.default_rng(seed)
+    observations = random.normal(size=(count, GAME.observation_size)).astype(np.float32)
+    legal, policy, offsets = [], [], [0]
+    for row in range(count):
+        actions = np.sort(random.choice(ACTIONS, random.integers(2, 30), replace=False))
+        logits = 2 * observations[row, actions]
+        weights = np.exp(logits - logits.max())
+        legal.extend(row * ACTIONS + actions)
+        policy.extend(weights / weights.sum())
+        offsets.append(len(legal))
+    value = np.sign(observations[:, 0]).astype(np.float32)
+    return TrainingRows(
+        observations=observations,
+        legal=np.array(legal, np.int32),
+        offsets=np.array(offsets, np.int32),
+        policy=np.array(policy, np.float32),
+        value=value,
+        margin=np.tanh(observations[:, 1]),
+        root_value=np.tanh(observations[:, 2]),
+        searched=np.ones(count, np.uint8),
+    )
+
+
+def dense(rows):
+    target = np.zeros((len(rows), ACTIONS), np.float32)
+    target.reshape(-1)[rows.legal] = rows.policy
+    return target
+
+
+def make_learner(seed=1, **settings):
+    net = nets.build(GAME, hidden=32, blocks=1, seed=seed)
+    settings = {"batch_size": 64, "margin_weight": 0.5, "warmup_steps": 2, **settings}
+    return AlphaZeroLearner(net, AlphaZeroSettings(**settings))
+
+
+def same(one, other):
+    assert one.keys() == other.keys()
+    return all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+# ---- the loss
+
+
+def test_the_floor_of_the_policy_loss_is_the_entropy_of_the_target():
+    """Logits that are the logarithm of the target reach the floor: softmax is applied once."""
+    rows = make_rows()
+    target = dense(rows)
+    logits = torch.from_numpy(np.log(np.maximum(target, 1e-30))).clone()
+    logits[torch.from_numpy(target == 0)] = 25.0  # illegal actions must not matter
+    logits.requires_grad_()
+    zero = torch.zeros(64)
+    losses = alphazero_losses(logits, zero, zero, rows)
+    entropy = -(target * np.log(np.maximum(target, 1e-30))).sum(1).mean()
+    assert losses.policy.item() == pytest.approx(entropy, abs=1e-5)
+    assert losses.target_entropy.item() == pytest.approx(entropy, abs=1e-5)
+    assert losses.entropy.item() == pytest.approx(entropy, abs=1e-5)
+    losses.policy.backward()
+    assert float(logits.grad.abs().max()) < 1e-6, "the floor is a minimum"
+
+
+def test_losses_by_hand():
+    rows = TrainingRows(
+        observations=np.zeros((2, 96), np.float32),
+        legal=np.array([0, 1, ACTIONS + 5], np.int32),
+        offsets=np.array([0, 2, 3], np.int32),
+        policy=np.array([0.25, 0.75, 1.0], np.float32),
+        value=np.array([1.0, -1.0], np.float32),
+        margin=np.array([0.5, 0.0], np.float32),
+        root_value=np.array([0.0, 0.0], np.float32),
+        searched=np.array([1, 0], np.uint8),
+    )
+    logits = torch.zeros(2, ACTIONS)
+    value, margin = torch.tensor([0.5, 0.0]), torch.tensor([0.0, 0.0])
+    losses = alphazero_losses(logits, value, margin, rows)
+    # The second row was not searched: the policy loss is that of the first alone.
+    assert losses.policy.item() == pytest.approx(np.log(2))
+    assert losses.entropy.item() == pytest.approx(np.log(2))
+    assert losses.value.item() == pytest.approx((0.25 + 1.0) / 2)
+    assert losses.margin.item() == pytest.approx(0.125)
+    mixed = alphazero_losses(logits, value, margin, rows, value_mix=0.5)
+    assert mixed.value.item() == pytest.approx((0.0 + 0.25) / 2)
+
+
+def test_illegal_actions_get_no_gradient():
+    rows = make_rows()
+    logits = torch.randn(64, ACTIONS, requires_grad=True)
+    zero = torch.zeros(64)
+    alphazero_losses(logits, zero, zero, rows).policy.backward()
+    illegal = torch.from_numpy(dense(rows) == 0)
+    assert float(logits.grad[illegal].abs().max()) == 0.0
+    assert float(logits.grad[~illegal].abs().max()) > 0.0
+
+
+def test_rows_without_any_search_give_no_policy_loss():
+    rows = dataclasses.replace(make_rows(), searched=np.zeros(64, np.uint8))
+    learner = make_learner()
+    learner.begin_iteration(None, 5)
+    metrics = learner.step(rows)
+    assert metrics["loss_policy"] == 0.0 and metrics["loss_value"] > 0.0
+
+
+# ---- learning
+
+
+def test_the_loss_falls_on_a_tiny_data_set():
+    learner = make_learner(learning_rate=1e-2, weight_decay=0.0)
+    rows = make_rows()
+    learner.begin_iteration(None, 300)
+    first = learner.step(rows)
+    while not learner.done:
+        last = learner.step(rows)
+    assert last["kl"] < 0.1 * first["kl"]
+    assert last["loss_value"] < 0.1 * first["loss_value"]
+    assert last["loss_margin"] < 0.1 * first["loss_margin"]
+    assert last["kl"] > -1e-5, "a cross-entropy below the target's entropy is impossible"
+
+
+def test_metrics_are_all_there_and_the_schedule_is_followed():
+    learner = make_learner(learning_rate=0.01, schedule="linear", warmup_steps=0)
+    learner.begin_iteration(None, 10)
+    seen = [learner.step(make_rows(seed=n)) for n in range(10)]
+    assert set(seen[0]) == {
+        "loss_total", "loss_policy", "loss_value", "loss_margin", "entropy", "target_entropy",
+        "kl", "lr", "grad_norm",
+    }  # fmt: skip
+    assert [m["lr"] for m in seen[::5]] == pytest.approx([0.01, 0.01 * (1 - 0.5 * 0.9)])
+    for m in seen:
+        total = m["loss_policy"] + m["loss_value"] + 0.5 * m["loss_margin"]
+        assert m["loss_total"] == pytest.approx(total, rel=1e-5)
+
+
+def test_weight_decay_acts_on_matrices_and_not_on_biases():
+    learner = make_learner(learning_rate=0.1, weight_decay=0.5, schedule="constant", warmup_steps=0)
+    weights = learner.weights()
+    for name in weights:
+        weights[name] += np.float32(0.125)
+    learner.begin_iteration(weights, 1)
+    rows = make_rows()
+    # Columns of the output layer beyond policy, value and margin have no gradient at all.
+    learner.step(rows)
+    after = learner.weights()
+    unused = slice(ACTIONS + 2, None)
+    assert after["output.weight"][unused] == pytest.approx(
+        weights["output.weight"][unused] * (1 - 0.1 * 0.5), rel=1e-6
+    )
+    assert np.array_equal(after["output.bias"][unused], weights["output.bias"][unused])
+
+
+def test_the_gradient_is_clipped_to_its_norm():
+    calm, wild = make_learner(grad_clip=1e-9), make_learner(grad_clip=1e9)
+    for learner in (calm, wild):
+        learner.begin_iteration(None, 5)
+        assert learner.step(make_rows())["grad_norm"] > 0.1
+
+    def moment(learner):
+        return np.sqrt(sum(
+            (array.astype(np.float64) ** 2).sum()
+            for name, array in learner.state().items() if name.startswith("adam/exp_avg/")
+        ))  # fmt: skip
+
+    assert moment(calm) == pytest.approx(0.1 * 1e-9, rel=1e-2)
+    assert moment(wild) > 0.01
+
+
+def test_the_candidate_is_the_moving_average():
+    learner = make_learner(ema_decay=0.9, learning_rate=0.01)
+    start = learner.weights()
+    learner.begin_iteration(start, 30)
+    average = {name: array.astype(np.float64) for name, array in start.items()}
+    for n in range(30):
+        learner.step(make_rows(seed=n))
+        decay = min(0.9, (1 + n) / (10 + n))
+        for name, array in learner.weights().items():
+            average[name] = decay * average[name] + (1 - decay) * array
+    candidate = learner.candidate()
+    for name, array in average.items():
+        assert candidate[name] == pytest.approx(array, abs=1e-5)
+    assert not same(candidate, learner.weights())
+    plain = make_learner(ema_decay=0.0)
+    plain.begin_iteration(None, 2)
+    plain.step(make_rows())
+    assert same(plain.candidate(), plain.weights())
+
+
+# ---- iterations
+
+
+def test_moments_are_never_carried_into_a_new_iteration():
+    """Y-98, Y-192: the same champion and rows give the same update, whatever came before."""
+    champion = nets.arrays_of(nets.build(GAME, hidden=32, blocks=1, seed=9))
+    fresh, used, kept = make_learner(), make_learner(), make_learner(
+        optimizer_across_iterations="kept"
+    )  # fmt: skip
+    for learner in (used, kept):
+        learner.begin_iteration(None, 20)
+        for n in range(20):
+            learner.step(make_rows(seed=n))
+    for learner in (fresh, used, kept):
+        learner.begin_iteration(champion, 20)
+        if learner is not kept:
+            assert not any(name.startswith("adam/") for name in learner.state())
+        learner.step(make_rows(seed=77))
+    assert same(fresh.weights(), used.weights())
+    assert same(fresh.candidate(), used.candidate())
+    for name, array in fresh.state().items():
+        if name.startswith("adam/"):
+            assert array.tobytes() == used.state()[name].tobytes()
+    assert not same(fresh.weights(), kept.weights()), "the test can tell the difference"
+    assert used.update == 21 and used.iteration_step == 1
+
+
+def test_an_iteration_starts_from_the_champion_in_weights_and_average():
+    champion = nets.arrays_of(nets.build(GAME, hidden=32, blocks=1, seed=9))
+    learner = make_learner()
+    learner.begin_iteration(None, 3)
+    learner.step(make_rows())
+    learner.begin_iteration(champion, 3)
+    assert same(learner.weights(), champion) and same(learner.candidate(), champion)
+    assert not learner.done
+    with pytest.raises(ConfigError, match="iteration of 0 updates"):
+        learner.begin_iteration(champion, 0)
+
+
+# ---- resumption
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.parametrize("cut", [0, 1, 10])
+def test_saved_and_restored_training_gives_the_same_bytes(cut, precision):
+    straight = make_learner(precision=precision)
+    straight.begin_iteration(None, 20)
+    for _ in range(20):
+        straight.step(make_rows(seed=straight.update))
+    first = make_learner(precision=precision)
+    first.begin_iteration(None, 20)
+    for _ in range(cut):
+        first.step(make_rows(seed=first.update))
+    saved = first.state()
+    first.begin_iteration(None, 20)
+    first.step(make_rows(seed=1234))  # the state is a copy: going on does not change it
+    second = make_learner(seed=55, precision=precision)
+    second.restore({name: array.copy() for name, array in saved.items()})
+    assert same(second.state(), saved)
+    while not second.done:
+        second.step(make_rows(seed=second.update))
+    assert same(second.state(), straight.state())
+    assert same(second.candidate(), straight.candidate())
+
+
+def test_a_state_of_another_network_or_cut_short_is_refused():
+    learner = make_learner()
+    learner.begin_iteration(None, 5)
+    learner.step(make_rows())
+    state = learner.state()
+    wider = AlphaZeroLearner(nets.build(GAME, hidden=64, blocks=1), AlphaZeroSettings())
+    with pytest.raises(VersionError, match=r"needs float32"):
+        wider.restore(state)
+    for lost in ("counters", "adam/exp_avg/input.bias", "average/input.bias"):
+        with pytest.raises(VersionError):
+            make_learner().restore({k: v for k, v in state.items() if k != lost})
+
+
+# ---- numbers
+
+
+@pytest.mark.parametrize("field", ["observations", "policy", "value", "margin"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_stop_the_update_before_it_changes_anything(field, bad):
+    learner = make_learner()
+    learner.begin_iteration(None, 5)
+    learner.step(make_rows())
+    before = learner.state()
+    rows = make_rows(seed=2)
+    array = getattr(rows, field).copy()
+    array.reshape(-1)[3] = bad
+    with pytest.raises(NumericsError, match=r"update 1: \w+ is"):
+        learner.step(dataclasses.replace(rows, **{field: array}))
+    assert same(learner.state(), before)
+    learner.step(make_rows(seed=2))
+
+
+def test_weights_that_are_not_finite_are_never_handed_out():
+    learner = make_learner()
+    with torch.no_grad():
+        learner.net.input.bias[0] = float("nan")
+    with pytest.raises(NumericsError, match=r"input\.bias"):
+        learner.state()
+
+
+# ---- settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"learning_rate": 0.0}, r"training\.learning_rate = 0\.0 must lie between"),
+        ({"value_mix": 1.5}, "value_mix = 1.5"),
+        ({"schedule": "wave"}, "'wave' is unknown"),
+        ({"optimizer_across_iterations": "old"}, "'old' must be one of fresh, kept"),
+        ({"precision": "f16"}, "'f16' must be one of f32, bf16"),
+        ({"threads": 0}, "threads = 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        AlphaZeroSettings(**settings)
+
+
+def test_a_margin_loss_needs_a_margin_head():
+    net = nets.build(GAME, hidden=32, blocks=0, margin=False)
+    with pytest.raises(ConfigError, match="needs a network with a margin head"):
+        AlphaZeroLearner(net, AlphaZeroSettings(margin_weight=0.5))
+    AlphaZeroLearner(net, AlphaZeroSettings())
+
+
+def test_threads_are_those_of_the_settings_and_given_back():
+    seen = []
+    learner = make_learner(threads=2)
+    learner.begin_iteration(None, 2)
+    learner.net.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    learner.net.input.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        learner.step(make_rows())
+        assert seen == [2] and torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,12 @@
+"""One torch thread: spinning threads of many test processes would starve one another."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
