@@ -2,8 +2,8 @@
 #include <cmath>
 #include <set>
 
-#include "check.h"
 #include "base/random.h"
+#include "check.h"
 
 using namespace ludus;
 
@@ -16,8 +16,8 @@ void known_answers() {
   const uint32_t ones = 0xFFFFFFFFU;
   const PhiloxBlock full = philox4x32({ones, ones, ones, ones}, {ones, ones});
   CHECK((full == PhiloxBlock{0x408F276DU, 0x41C83B0EU, 0xA20BC7C6U, 0x6D5451FDU}));
-  const PhiloxBlock pi = philox4x32({0x243F6A88U, 0x85A308D3U, 0x13198A2EU, 0x03707344U},
-                                    {0xA4093822U, 0x299F31D0U});
+  const PhiloxBlock pi =
+      philox4x32({0x243F6A88U, 0x85A308D3U, 0x13198A2EU, 0x03707344U}, {0xA4093822U, 0x299F31D0U});
   CHECK((pi == PhiloxBlock{0xD16CFE09U, 0x94FDCCEBU, 0x5001E420U, 0x24126EA1U}));
   // SplitMix64 from state 0 (the reference implementation's first output).
   CHECK(mix64(0) == 0xE220A8397B1DCDAFULL);

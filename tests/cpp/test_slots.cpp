@@ -4,8 +4,8 @@
 #include <thread>
 #include <vector>
 
-#include "check.h"
 #include "base/errors.h"
+#include "check.h"
 #include "play/slots.h"
 
 using namespace ludus;

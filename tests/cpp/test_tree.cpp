@@ -4,8 +4,8 @@
 #include <new>
 #include <vector>
 
-#include "check.h"
 #include "base/errors.h"
+#include "check.h"
 #include "games/yatzy.h"
 #include "search/tree.h"
 
@@ -105,9 +105,6 @@ void mirrored_seats_get_the_same_visits() {
           settings.noise_fraction = rule == Rule::puct ? 0.25F : 0.0F;
           const yatzy::State state = position(marks, seed);
           const yatzy::State other = mirrored(state);
-          // With an odd number of marks the seats have marked unequally often: the mirror's end
-          // would come at another seat, so the last turns compare only what is left to seat 1.
-          if (marks == 29) CHECK_EQ(state.seat, 1);
           Tree one(*game);
           Tree two(*game);
           search(*game, one, &state, settings);
@@ -209,7 +206,6 @@ void reuse_keeps_statistics() {
     const int edge = tree.choose();
     const int played = tree.root_visits(edge);
     yatzy::apply(state, tree.actions(tree.root())[edge]);
-    // An outcome that the tree knows well, if there is one: the event's own draw otherwise.
     const int outcome = game->draw(&state, seed);
     yatzy::apply_outcome(state, outcome);
     if (!tree.reroot(edge, outcome)) continue;
@@ -224,8 +220,7 @@ void reuse_keeps_statistics() {
     int after = 0;
     for (int i = 0; i < tree.num_actions(tree.root()); ++i) after += tree.root_visits(i);
     CHECK_EQ(after, kept + 400);
-    for (int i = 0; i < tree.num_actions(tree.root()); ++i)
-      CHECK(std::abs(tree.root_q(i)) <= 1.0F);
+    for (int i = 0; i < tree.num_actions(tree.root()); ++i) CHECK(std::abs(tree.root_q(i)) <= 1.0F);
   }
   CHECK(kept_trees >= 5);
 }

@@ -3,8 +3,8 @@
 #include <cstring>
 #include <vector>
 
-#include "check.h"
 #include "base/errors.h"
+#include "check.h"
 #include "games/game.h"
 #include "games/yatzy.h"
 

@@ -1,0 +1,160 @@
+"""Removal of commits that are too old and of files that no kept commit reaches."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ludus.errors import CorruptError, VersionError
+from ludus.runs import layout
+from ludus.runs.manifest import Manifest, manifest_name, read_manifest
+from ludus.runs.objects import ObjectRef
+from ludus.runs.store import ObjectStore
+
+KEEP_MANIFESTS = 8
+"""So many of the newest commits are kept."""
+
+_LOG = logging.getLogger("ludus.runs")
+
+
+class Collector:
+    """Knows what the kept commits reach, and removes the rest.
+
+    Kept are the newest 8 commits, those of permanent checkpoints that still exist, and the newest
+    one marked good. Collected are files in ``state/`` and ``replay/`` and candidates in
+    ``models/``; champions stay for ever.
+
+    Attributes:
+        pending: paths put by this process that no commit has named yet; never removed.
+    """
+
+    def __init__(self, run: Path, store: ObjectStore) -> None:
+        self._run = run
+        self._store = store
+        self._reached: set[str] = set()
+        # Manifests never change, and remembering one that is gone only keeps too much.
+        self._known: dict[int, Manifest] = {}
+        self._cache: dict[int, tuple[str, frozenset[str]]] = {}
+        self.pending: set[str] = set()
+
+    def fresh(self, ref: ObjectRef) -> ObjectRef:
+        """Remember that this process just put the file; returns it."""
+        self.pending.add(ref.path)
+        return ref
+
+    def settled(self, manifest: Manifest) -> None:
+        """Tell that a commit was made: its files are pending no more."""
+        self.pending -= self._reaches(manifest)
+
+    def reachable(self, path: str) -> bool:
+        """Whether a kept commit, or something put since, needs the file."""
+        return path in self._reached or path in self.pending
+
+    def collect(self, newest: Manifest) -> list[tuple[str, int]]:
+        """Remove what is not kept.
+
+        Only to be called after `newest` was verified by reading it and the manifests' directory was
+        flushed.
+
+        Args:
+            newest: the commit that the run stands at.
+
+        Returns: path and size in bytes of each file removed. A failed removal only warns.
+
+        Raises: SaveError, DurabilityError: a damaged manifest could not be moved to quarantine.
+        """
+        manifests = self._manifests(newest)
+        kept = self._kept(manifests)
+        removed: list[tuple[str, int]] = []
+        self._reached = set()
+        lingering: set[str] = set()
+        for sequence in sorted(set(manifests) - kept):
+            # A manifest must be gone for good before what it names goes: its files wait for the
+            # next call, since each commit flushes the manifests' directory anyway.
+            lingering |= self._reaches(manifests[sequence])
+            self._remove(f"{layout.MANIFESTS}/{manifest_name(sequence)}", removed)
+            self._cache.pop(sequence, None)
+            self._known.pop(sequence, None)
+        for sequence in kept:
+            self._reached |= self._reaches(manifests[sequence])
+        for path in self._collectable():
+            if not (path in lingering or self.reachable(path)):
+                self._remove(path, removed)
+        return removed
+
+    def _manifests(self, newest: Manifest) -> dict[int, Manifest]:
+        found = {newest.sequence: newest}
+        damaged: list[str] = []
+        for sequence in layout.manifest_numbers(self._run):
+            if sequence == newest.sequence:
+                continue
+            if sequence in self._known:
+                found[sequence] = self._known[sequence]
+                continue
+            name = manifest_name(sequence)
+            try:
+                found[sequence] = read_manifest(self._run / layout.MANIFESTS / name)
+            except FileNotFoundError:
+                continue
+            except (CorruptError, VersionError) as error:
+                _LOG.warning("%s moved to quarantine: %s", name, error)
+                damaged.append(f"{layout.MANIFESTS}/{name}")
+        if damaged:
+            self._store.quarantine(damaged, "damaged")
+        self._known = found
+        return found
+
+    def _kept(self, manifests: dict[int, Manifest]) -> set[int]:
+        order = sorted(manifests, reverse=True)
+        kept = set(order[:KEEP_MANIFESTS])
+        kept.update(n for n in order if any(self._exists(p) for p in manifests[n].permanent))
+        kept.update([n for n in order if manifests[n].good][:1])
+        return kept
+
+    def _exists(self, path: str) -> bool:
+        return os.path.lexists(self._run / path)
+
+    def _reaches(self, manifest: Manifest) -> frozenset[str]:
+        known = self._cache.get(manifest.sequence)
+        if known is None or known[0] != manifest.incarnation:
+            paths = frozenset(self._store.reaches(manifest.objects.values()))
+            known = self._cache[manifest.sequence] = (manifest.incarnation, paths)
+        return known[1]
+
+    def _collectable(self) -> Iterable[str]:
+        for folder in (layout.STATE, layout.REPLAY, layout.MODELS):
+            try:
+                names = sorted(os.listdir(self._run / folder))
+            except FileNotFoundError:
+                continue
+            present = set(names)
+            for name in names:
+                if name.startswith(".") or (
+                    folder == layout.MODELS and not name.startswith("candidate-")
+                ):
+                    continue
+                stem, suffix = os.path.splitext(name)
+                if folder != layout.STATE and suffix == ".json":
+                    # A neighbour goes with its file, and alone if that is missing.
+                    if f"{stem}.safetensors" not in present:
+                        yield f"{folder}/{name}"
+                    continue
+                yield f"{folder}/{name}"
+
+    def _remove(self, path: str, removed: list[tuple[str, int]]) -> None:
+        full = self._run / path
+        try:
+            size = os.lstat(full).st_size
+            os.unlink(full)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _LOG.warning("could not remove %s: %s", full, error.strerror)
+            return
+        removed.append((path, size))
+        if not path.startswith((layout.STATE, layout.MANIFESTS)) and path.endswith(".safetensors"):
+            neighbour = f"{os.path.splitext(path)[0]}.json"
+            if self._exists(neighbour):
+                self._remove(neighbour, removed)
