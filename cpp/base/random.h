@@ -2,7 +2,8 @@
 //
 // Every random number of Ludus is a pure function of (seed, purpose, game, ply, event, index), so
 // a game is the same whichever thread, process or machine plays it. The generator is Philox4x32-10
-// (Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011, section 3.3).
+// (Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011,
+// section 3.3).
 #pragma once
 
 #include <array>

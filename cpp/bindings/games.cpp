@@ -39,7 +39,8 @@ void require_seat(const PyState& s, int seat) {
 PyState from_bytes(std::shared_ptr<const Game> game, const void* bytes, size_t size) {
   const auto expected = static_cast<size_t>(game->info().state_size);
   require(size == expected, "A packed " + game->info().name + " position has " +
-                                std::to_string(expected) + " bytes, not " + std::to_string(size) + ".");
+                                std::to_string(expected) + " bytes, not " + std::to_string(size) +
+                                ".");
   PyState state{std::move(game), {}};
   std::memcpy(state.state.bytes, bytes, size);
   state.game->validate(state.state.bytes);
@@ -55,8 +56,8 @@ NumpyArray<float> by_seat(const PyState& s, F&& fill) {
 
 Purpose purpose_named(const std::string& name) {
   const std::pair<const char*, Purpose> names[] = {
-      {"chance", Purpose::chance},   {"search", Purpose::search},     {"action", Purpose::action},
-      {"player", Purpose::player},   {"episode", Purpose::episode},   {"training", Purpose::training},
+      {"chance", Purpose::chance},   {"search", Purpose::search},   {"action", Purpose::action},
+      {"player", Purpose::player},   {"episode", Purpose::episode}, {"training", Purpose::training},
       {"weights", Purpose::weights},
   };
   for (const auto& [known, purpose] : names)
@@ -75,11 +76,13 @@ void bind_games(nb::module_& m) {
       .def_prop_ro("max_plies", [](const PyGame& g) { return g.game->info().max_plies; })
       .def_prop_ro("max_outcomes", [](const PyGame& g) { return g.game->info().max_outcomes; })
       .def_prop_ro("state_size", [](const PyGame& g) { return g.game->info().state_size; })
-      .def_prop_ro("observation_size", [](const PyGame& g) { return g.game->info().observation_size; })
+      .def_prop_ro("observation_size",
+                   [](const PyGame& g) { return g.game->info().observation_size; })
       .def_prop_ro("decision_kinds", [](const PyGame& g) { return g.game->info().decision_kinds; })
       .def_prop_ro("rules_id", [](const PyGame& g) { return g.game->info().rules_id; })
       .def_prop_ro("encoder_id", [](const PyGame& g) { return g.game->info().encoder_id; })
-      .def_prop_ro("action_space_id", [](const PyGame& g) { return g.game->info().action_space_id; })
+      .def_prop_ro("action_space_id",
+                   [](const PyGame& g) { return g.game->info().action_space_id; })
       .def_prop_ro("has_chance", [](const PyGame& g) { return g.game->info().has_chance; })
       .def_prop_ro("has_hidden", [](const PyGame& g) { return g.game->info().has_hidden; })
       .def_prop_ro("margin_scale", [](const PyGame& g) { return g.game->info().margin_scale; })
@@ -89,25 +92,28 @@ void bind_games(nb::module_& m) {
              g.game->initial(state.state.bytes);
              return state;
            })
-      .def("state",
-           [](const PyGame& g, const nb::bytes& packed) {
-             return from_bytes(g.game, packed.c_str(), packed.size());
-           },
-           nb::arg("packed"))
-      .def("observe",
-           [](const PyGame& g, const Array2<uint8_t>& states) {
-             const GameInfo& info = g.game->info();
-             require(states.shape(1) == static_cast<size_t>(info.state_size),
-                     "Packed states have " + std::to_string(info.state_size) + " bytes a row.");
-             const auto width = static_cast<size_t>(info.observation_size);
-             std::vector<float> out(states.shape(0) * width);
-             for (size_t i = 0; i < states.shape(0); ++i) {
-               const PyState s = from_bytes(g.game, states.data() + i * states.shape(1), states.shape(1));
-               g.game->observe(s.state.bytes, g.game->seat(s.state.bytes), out.data() + i * width);
-             }
-             return to_numpy(std::move(out), {states.shape(0), width});
-           },
-           nb::arg("states"))
+      .def(
+          "state",
+          [](const PyGame& g, const nb::bytes& packed) {
+            return from_bytes(g.game, packed.c_str(), packed.size());
+          },
+          nb::arg("packed"))
+      .def(
+          "observe",
+          [](const PyGame& g, const Array2<uint8_t>& states) {
+            const GameInfo& info = g.game->info();
+            require(states.shape(1) == static_cast<size_t>(info.state_size),
+                    "Packed states have " + std::to_string(info.state_size) + " bytes a row.");
+            const auto width = static_cast<size_t>(info.observation_size);
+            std::vector<float> out(states.shape(0) * width);
+            for (size_t i = 0; i < states.shape(0); ++i) {
+              const PyState s =
+                  from_bytes(g.game, states.data() + i * states.shape(1), states.shape(1));
+              g.game->observe(s.state.bytes, g.game->seat(s.state.bytes), out.data() + i * width);
+            }
+            return to_numpy(std::move(out), {states.shape(0), width});
+          },
+          nb::arg("states"))
       .def("__repr__", [](const PyGame& g) { return "<Game " + g.game->info().name + ">"; });
 
   nb::class_<PyState>(m, "State")
@@ -133,21 +139,23 @@ void bind_games(nb::module_& m) {
              const int count = s.game->search_actions(s.state.bytes, actions.data());
              return to_numpy(std::vector<int32_t>(actions.begin(), actions.begin() + count));
            })
-      .def("canonical",
-           [](const PyState& s, int action) {
-             require(s.game->is_legal(s.state.bytes, action),
-                     "Action " + std::to_string(action) + " is illegal here.");
-             return s.game->canonical(s.state.bytes, action);
-           },
-           nb::arg("action"))
-      .def("apply",
-           [](PyState& s, int action) {
-             require_kind(s, NodeKind::decision, "An action");
-             require(s.game->is_legal(s.state.bytes, action),
-                     "Action " + std::to_string(action) + " is illegal here.");
-             s.game->apply(s.state.bytes, action);
-           },
-           nb::arg("action"))
+      .def(
+          "canonical",
+          [](const PyState& s, int action) {
+            require(s.game->is_legal(s.state.bytes, action),
+                    "Action " + std::to_string(action) + " is illegal here.");
+            return s.game->canonical(s.state.bytes, action);
+          },
+          nb::arg("action"))
+      .def(
+          "apply",
+          [](PyState& s, int action) {
+            require_kind(s, NodeKind::decision, "An action");
+            require(s.game->is_legal(s.state.bytes, action),
+                    "Action " + std::to_string(action) + " is illegal here.");
+            s.game->apply(s.state.bytes, action);
+          },
+          nb::arg("action"))
       .def("outcomes",
            [](const PyState& s) {
              require_kind(s, NodeKind::chance, "An outcome");
@@ -159,23 +167,25 @@ void bind_games(nb::module_& m) {
              probabilities.resize(count);
              return nb::make_tuple(to_numpy(std::move(ids)), to_numpy(std::move(probabilities)));
            })
-      .def("apply_outcome",
-           [](PyState& s, int outcome) {
-             require_kind(s, NodeKind::chance, "An outcome");
-             std::vector<int32_t> ids(static_cast<size_t>(s.game->info().max_outcomes));
-             std::vector<double> probabilities(ids.size());
-             const int count = s.game->outcomes(s.state.bytes, ids.data(), probabilities.data());
-             require(std::find(ids.begin(), ids.begin() + count, outcome) != ids.begin() + count,
-                     "Outcome " + std::to_string(outcome) + " cannot happen here.");
-             s.game->apply_outcome(s.state.bytes, outcome);
-           },
-           nb::arg("outcome"))
-      .def("draw",
-           [](const PyState& s, uint64_t seed) {
-             require_kind(s, NodeKind::chance, "A draw");
-             return s.game->draw(s.state.bytes, seed);
-           },
-           nb::arg("seed"))
+      .def(
+          "apply_outcome",
+          [](PyState& s, int outcome) {
+            require_kind(s, NodeKind::chance, "An outcome");
+            std::vector<int32_t> ids(static_cast<size_t>(s.game->info().max_outcomes));
+            std::vector<double> probabilities(ids.size());
+            const int count = s.game->outcomes(s.state.bytes, ids.data(), probabilities.data());
+            require(std::find(ids.begin(), ids.begin() + count, outcome) != ids.begin() + count,
+                    "Outcome " + std::to_string(outcome) + " cannot happen here.");
+            s.game->apply_outcome(s.state.bytes, outcome);
+          },
+          nb::arg("outcome"))
+      .def(
+          "draw",
+          [](const PyState& s, uint64_t seed) {
+            require_kind(s, NodeKind::chance, "A draw");
+            return s.game->draw(s.state.bytes, seed);
+          },
+          nb::arg("seed"))
       .def("returns",
            [](const PyState& s) {
              require_kind(s, NodeKind::terminal, "A return");
@@ -190,14 +200,15 @@ void bind_games(nb::module_& m) {
            [](const PyState& s) {
              return by_seat(s, [&](float* out) { s.game->scores(s.state.bytes, out); });
            })
-      .def("observe",
-           [](const PyState& s, int seat) {
-             require_seat(s, seat);
-             std::vector<float> out(static_cast<size_t>(s.game->info().observation_size));
-             s.game->observe(s.state.bytes, seat, out.data());
-             return to_numpy(std::move(out));
-           },
-           nb::arg("seat"))
+      .def(
+          "observe",
+          [](const PyState& s, int seat) {
+            require_seat(s, seat);
+            std::vector<float> out(static_cast<size_t>(s.game->info().observation_size));
+            s.game->observe(s.state.bytes, seat, out.data());
+            return to_numpy(std::move(out));
+          },
+          nb::arg("seat"))
       .def("packed",
            [](const PyState& s) {
              return nb::bytes(reinterpret_cast<const char*>(s.state.bytes),
@@ -206,47 +217,53 @@ void bind_games(nb::module_& m) {
       .def("copy", [](const PyState& s) { return s; })
       .def("key", [](const PyState& s) { return s.game->key(s.state.bytes); })
       .def("__repr__", [](const PyState& s) {
-        return "<State of " + s.game->info().name + ", " + kind_name(s.game->kind(s.state.bytes)) + ">";
+        return "<State of " + s.game->info().name + ", " + kind_name(s.game->kind(s.state.bytes)) +
+               ">";
       });
 
   m.def("game_names", &game_names);
   m.def("game", [](const std::string& name) { return PyGame{find_game(name)}; }, nb::arg("name"));
-  m.def("perft",
-        [](const PyState& s, int depth) {
-          require(depth >= 0, "A perft depth must not be negative.");
-          nb::gil_scoped_release release;
-          return perft(*s.game, s.state.bytes, depth);
-        },
-        nb::arg("state"), nb::arg("depth"));
+  m.def(
+      "perft",
+      [](const PyState& s, int depth) {
+        require(depth >= 0, "A perft depth must not be negative.");
+        nb::gil_scoped_release release;
+        return perft(*s.game, s.state.bytes, depth);
+      },
+      nb::arg("state"), nb::arg("depth"));
 
   nb::class_<Stream>(m, "Stream")
-      .def("__init__",
-           [](Stream* self, uint64_t seed, const std::string& purpose, uint64_t game, uint32_t ply,
-              uint32_t event) { new (self) Stream(seed, purpose_named(purpose), game, ply, event); },
-           nb::arg("seed"), nb::arg("purpose"), nb::arg("game") = 0, nb::arg("ply") = 0,
-           nb::arg("event") = 0)
+      .def(
+          "__init__",
+          [](Stream* self, uint64_t seed, const std::string& purpose, uint64_t game, uint32_t ply,
+             uint32_t event) { new (self) Stream(seed, purpose_named(purpose), game, ply, event); },
+          nb::arg("seed"), nb::arg("purpose"), nb::arg("game") = 0, nb::arg("ply") = 0,
+          nb::arg("event") = 0)
       .def("next_u32", &Stream::next_u32)
       .def("next_u64", &Stream::next_u64)
       .def("uniform", &Stream::uniform)
-      .def("below",
-           [](Stream& self, uint32_t bound) {
-             require(bound > 0, "below() wants a bound above 0.");
-             return self.below(bound);
-           },
-           nb::arg("bound"))
+      .def(
+          "below",
+          [](Stream& self, uint32_t bound) {
+            require(bound > 0, "below() wants a bound above 0.");
+            return self.below(bound);
+          },
+          nb::arg("bound"))
       .def("normal", &Stream::normal)
       .def("gumbel", &Stream::gumbel)
-      .def("gamma",
-           [](Stream& self, double shape) {
-             require(shape > 0.0, "gamma() wants a shape above 0.");
-             return self.gamma(shape);
-           },
-           nb::arg("shape"));
-  m.def("derive_seed",
-        [](uint64_t seed, const std::string& purpose, uint64_t index) {
-          return derive_seed(seed, purpose_named(purpose), index);
-        },
-        nb::arg("seed"), nb::arg("purpose"), nb::arg("index"));
+      .def(
+          "gamma",
+          [](Stream& self, double shape) {
+            require(shape > 0.0, "gamma() wants a shape above 0.");
+            return self.gamma(shape);
+          },
+          nb::arg("shape"));
+  m.def(
+      "derive_seed",
+      [](uint64_t seed, const std::string& purpose, uint64_t index) {
+        return derive_seed(seed, purpose_named(purpose), index);
+      },
+      nb::arg("seed"), nb::arg("purpose"), nb::arg("index"));
 }
 
 }  // namespace ludus

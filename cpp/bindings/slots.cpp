@@ -1,3 +1,5 @@
+#include "play/slots.h"
+
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -7,7 +9,6 @@
 #include "bindings/state.h"
 #include "play/playouts.h"
 #include "play/rows.h"
-#include "play/slots.h"
 
 namespace ludus {
 
@@ -48,11 +49,16 @@ PlayerSettings player_settings(const nb::dict& given) {
   known += take(given, "margin_weight", s.margin_weight);
   require(known == nb::len(given), "A player has a setting that no search knows: " +
                                        nb::cast<std::string>(nb::str(given)) + ".");
-  if (kind == "external") player.kind = PlayerSettings::Kind::external;
-  else if (kind == "random") player.kind = PlayerSettings::Kind::random;
-  else require(kind == "search", "A player is 'search', 'external' or 'random', not '" + kind + "'.");
-  if (rule == "gumbel") s.rule = Rule::gumbel;
-  else require(rule == "puct", "A search rule is 'puct' or 'gumbel', not '" + rule + "'.");
+  if (kind == "external")
+    player.kind = PlayerSettings::Kind::external;
+  else if (kind == "random")
+    player.kind = PlayerSettings::Kind::random;
+  else
+    require(kind == "search", "A player is 'search', 'external' or 'random', not '" + kind + "'.");
+  if (rule == "gumbel")
+    s.rule = Rule::gumbel;
+  else
+    require(rule == "puct", "A search rule is 'puct' or 'gumbel', not '" + rule + "'.");
   return player;
 }
 
@@ -87,7 +93,8 @@ nb::object column_of(const nb::dict& columns, const char* name) {
 }
 
 template <class T>
-nb::ndarray<const T, nb::c_contig, nb::device::cpu> typed(const nb::dict& columns, const char* name) {
+nb::ndarray<const T, nb::c_contig, nb::device::cpu> typed(const nb::dict& columns,
+                                                          const char* name) {
   nb::ndarray<const T, nb::c_contig, nb::device::cpu> array;
   require(nb::try_cast(column_of(columns, name), array),
           std::string("Column '") + name + "' of the game records has the wrong type or layout.");
@@ -124,8 +131,9 @@ void bind_arrays(PySlots& s, int group, int player, const nb::object& observatio
   const auto width = static_cast<size_t>(s.slots->game().info().observation_size);
   if (!observations.is_none()) {
     Lent2<float> lent;
-    require(nb::try_cast(observations, lent) && lent.shape(0) == rows_of(s) && lent.shape(1) == width,
-            "bind() wants observations float32[rows, observation_size], C order.");
+    require(
+        nb::try_cast(observations, lent) && lent.shape(0) == rows_of(s) && lent.shape(1) == width,
+        "bind() wants observations float32[rows, observation_size], C order.");
     arrays.observations = lent.data();
   }
   require(seats.shape(0) == rows_of(s), "bind() wants seats int32[rows].");
@@ -215,7 +223,8 @@ nb::list sample_roots(const PySlots& s) {
   return out;
 }
 
-// ---- training rows -------------------------------------------------------------------------------
+// ---- training rows
+// -------------------------------------------------------------------------------
 
 struct PyDecoder {
   nb::dict columns;  // keeps the borrowed arrays alive
@@ -256,7 +265,8 @@ PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visi
   borrow("prior", view.edge_rows, view.prior);
   const GameInfo& info = game.game->info();
   const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
-  return {nb::cast<nb::dict>(columns.attr("copy")()), std::make_unique<RowDecoder>(game.game, view, rule),
+  return {nb::cast<nb::dict>(columns.attr("copy")()),
+          std::make_unique<RowDecoder>(game.game, view, rule),
           static_cast<size_t>(info.observation_size)};
 }
 
@@ -284,98 +294,111 @@ nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<i
 
 void bind_slots(nb::module_& m) {
   nb::class_<PySlots>(m, "Slots")
-      .def("__init__",
-           [](PySlots* self, const PyGame& game, int slots, int group_size, uint64_t seed,
-              const nb::list& players, bool record) {
-             std::vector<PlayerSettings> settings;
-             for (const nb::handle player : players)
-               settings.push_back(player_settings(nb::cast<nb::dict>(player)));
-             new (self) PySlots{std::make_unique<Slots>(game.game, slots, group_size, seed,
-                                                        std::move(settings), record),
-                                {}};
-           },
-           nb::arg("game"), nb::kw_only(), nb::arg("slots"), nb::arg("group_size"), nb::arg("seed"),
-           nb::arg("players"), nb::arg("record") = true)
+      .def(
+          "__init__",
+          [](PySlots* self, const PyGame& game, int slots, int group_size, uint64_t seed,
+             const nb::list& players, bool record) {
+            std::vector<PlayerSettings> settings;
+            for (const nb::handle player : players)
+              settings.push_back(player_settings(nb::cast<nb::dict>(player)));
+            new (self) PySlots{std::make_unique<Slots>(game.game, slots, group_size, seed,
+                                                       std::move(settings), record),
+                               {}};
+          },
+          nb::arg("game"), nb::kw_only(), nb::arg("slots"), nb::arg("group_size"), nb::arg("seed"),
+          nb::arg("players"), nb::arg("record") = true)
       .def_prop_ro("groups", [](const PySlots& s) { return s.slots->groups(); })
       .def_prop_ro("rows", [](const PySlots& s) { return s.slots->rows(); })
       .def_prop_ro("legal_capacity", [](const PySlots& s) { return s.slots->legal_capacity(); })
       .def("schedule", &schedule, nb::arg("game_ids"), nb::arg("seeds"), nb::arg("seat_players"))
       .def("bind", &bind_arrays, nb::arg("group"), nb::arg("player"),
            nb::arg("observations").none(), nb::arg("seats"), nb::arg("legal"), nb::arg("offsets"))
-      .def("collect",
-           [](PySlots& s, int group, int player) { return s.slots->collect(group, player); },
-           nb::arg("group"), nb::arg("player"), nb::call_guard<nb::gil_scoped_release>())
-      .def("supply",
-           [](PySlots& s, int group, int player, const Array1<float>& logits,
-              const Array2<float>& values) {
-             require(logits.shape(0) == capacity_of(s), "supply() wants logits float32[legal_capacity].");
-             require(values.shape(0) == rows_of(s) && values.shape(1) == seats_of(s),
-                     "supply() wants values float32[rows, seats].");
-             nb::gil_scoped_release release;
-             s.slots->supply(group, player, logits.data(), values.data());
-           },
-           nb::arg("group"), nb::arg("player"), nb::arg("logits"), nb::arg("values"))
+      .def(
+          "collect",
+          [](PySlots& s, int group, int player) { return s.slots->collect(group, player); },
+          nb::arg("group"), nb::arg("player"), nb::call_guard<nb::gil_scoped_release>())
+      .def(
+          "supply",
+          [](PySlots& s, int group, int player, const Array1<float>& logits,
+             const Array2<float>& values) {
+            require(logits.shape(0) == capacity_of(s),
+                    "supply() wants logits float32[legal_capacity].");
+            require(values.shape(0) == rows_of(s) && values.shape(1) == seats_of(s),
+                    "supply() wants values float32[rows, seats].");
+            nb::gil_scoped_release release;
+            s.slots->supply(group, player, logits.data(), values.data());
+          },
+          nb::arg("group"), nb::arg("player"), nb::arg("logits"), nb::arg("values"))
       .def("decisions", &decisions, nb::arg("group"), nb::arg("player"))
-      .def("decide",
-           [](PySlots& s, int group, int player, const Array1<int32_t>& slots,
-              const Array1<int32_t>& actions) {
-             require(slots.shape(0) == actions.shape(0), "decide() wants one action for each slot.");
-             nb::gil_scoped_release release;
-             for (size_t i = 0; i < slots.shape(0); ++i)
-               s.slots->decide(group, player, slots.data()[i], actions.data()[i]);
-           },
-           nb::arg("group"), nb::arg("player"), nb::arg("slots"), nb::arg("actions"))
-      .def("busy", [](const PySlots& s, int group) { return s.slots->busy(group); }, nb::arg("group"))
-      .def("finished",
-           [](PySlots& s) { return to_dict(s.slots->finished(), s.slots->game().info().num_seats); })
+      .def(
+          "decide",
+          [](PySlots& s, int group, int player, const Array1<int32_t>& slots,
+             const Array1<int32_t>& actions) {
+            require(slots.shape(0) == actions.shape(0), "decide() wants one action for each slot.");
+            nb::gil_scoped_release release;
+            for (size_t i = 0; i < slots.shape(0); ++i)
+              s.slots->decide(group, player, slots.data()[i], actions.data()[i]);
+          },
+          nb::arg("group"), nb::arg("player"), nb::arg("slots"), nb::arg("actions"))
+      .def(
+          "busy", [](const PySlots& s, int group) { return s.slots->busy(group); },
+          nb::arg("group"))
+      .def(
+          "finished",
+          [](PySlots& s) { return to_dict(s.slots->finished(), s.slots->game().info().num_seats); })
       .def("in_flight",
            [](const PySlots& s) {
              return to_dict(s.slots->in_flight(), s.slots->game().info().num_seats);
            })
-      .def("restore",
-           [](PySlots& s, const nb::dict& records) {
-             s.slots->restore(from_dict(records, s.slots->game().info()));
-           },
-           nb::arg("records"))
+      .def(
+          "restore",
+          [](PySlots& s, const nb::dict& records) {
+            s.slots->restore(from_dict(records, s.slots->game().info()));
+          },
+          nb::arg("records"))
       .def("counters", &counters)
       .def("sample_roots", &sample_roots)
-      .def("run_uniform",
-           [](PySlots& s, uint64_t simulations) { s.slots->run_uniform(simulations); },
-           nb::arg("simulations"), nb::call_guard<nb::gil_scoped_release>());
+      .def(
+          "run_uniform",
+          [](PySlots& s, uint64_t simulations) { s.slots->run_uniform(simulations); },
+          nb::arg("simulations"), nb::call_guard<nb::gil_scoped_release>());
 
-  m.def("random_playouts",
-        [](const PyGame& game, uint64_t games, uint64_t seed) {
-          PlayoutCounts counts;
-          {
-            nb::gil_scoped_release release;
-            counts = random_playouts(*game.game, games, seed);
-          }
-          nb::dict out;
-          out["decisions"] = counts.decisions;
-          out["chance_events"] = counts.chance_events;
-          out["checksum"] = counts.checksum;
-          return out;
-        },
-        nb::arg("game"), nb::arg("games"), nb::arg("seed"));
+  m.def(
+      "random_playouts",
+      [](const PyGame& game, uint64_t games, uint64_t seed) {
+        PlayoutCounts counts;
+        {
+          nb::gil_scoped_release release;
+          counts = random_playouts(*game.game, games, seed);
+        }
+        nb::dict out;
+        out["decisions"] = counts.decisions;
+        out["chance_events"] = counts.chance_events;
+        out["checksum"] = counts.checksum;
+        return out;
+      },
+      nb::arg("game"), nb::arg("games"), nb::arg("seed"));
   m.def("calibration_work", &calibration_work, nb::arg("blocks"),
         nb::call_guard<nb::gil_scoped_release>());
 
   nb::class_<PyDecoder>(m, "RowDecoder")
-      .def("__init__",
-           [](PyDecoder* self, const PyGame& game, const nb::dict& columns, float c_visit,
-              float c_scale, float q_spread) {
-             new (self) PyDecoder(make_decoder(game, columns, c_visit, c_scale, q_spread));
-           },
-           nb::arg("game"), nb::arg("columns"), nb::arg("c_visit") = 50.0F,
-           nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F)
+      .def(
+          "__init__",
+          [](PyDecoder* self, const PyGame& game, const nb::dict& columns, float c_visit,
+             float c_scale, float q_spread) {
+            new (self) PyDecoder(make_decoder(game, columns, c_visit, c_scale, q_spread));
+          },
+          nb::arg("game"), nb::arg("columns"), nb::arg("c_visit") = 50.0F,
+          nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F)
       .def("rows", &decode, nb::arg("games"), nb::arg("plies"));
-  m.def("decode_rows",
-        [](const PyGame& game, const nb::dict& columns, const Array1<int64_t>& games,
-           const Array1<int32_t>& plies, float c_visit, float c_scale, float q_spread) {
-          return decode(make_decoder(game, columns, c_visit, c_scale, q_spread), games, plies);
-        },
-        nb::arg("game"), nb::arg("columns"), nb::arg("games"), nb::arg("plies"),
-        nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F);
+  m.def(
+      "decode_rows",
+      [](const PyGame& game, const nb::dict& columns, const Array1<int64_t>& games,
+         const Array1<int32_t>& plies, float c_visit, float c_scale, float q_spread) {
+        return decode(make_decoder(game, columns, c_visit, c_scale, q_spread), games, plies);
+      },
+      nb::arg("game"), nb::arg("columns"), nb::arg("games"), nb::arg("plies"),
+      nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F);
 }
 
 }  // namespace ludus

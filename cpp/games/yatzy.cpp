@@ -10,7 +10,8 @@ namespace ludus::yatzy {
 
 namespace {
 
-constexpr float kMarginScale = 60.0F;  // about the spread of the difference between two good players
+constexpr float kMarginScale =
+    60.0F;  // about the spread of the difference between two good players
 
 // Highest score of each category, for scaling observations.
 constexpr std::array<float, kCategories> kBestScore = {5,  10, 15, 20, 25, 30, 12, 22,

@@ -24,7 +24,8 @@ inline constexpr int kUpperCategories = 6;
 inline constexpr int kDice = 5;
 inline constexpr int kClasses = 252;  // multisets of five dice
 inline constexpr int kKept = 462;     // multisets of zero to five dice
-inline constexpr int kFullKept = 210; // the first kept id with five dice: class c is kept id 210 + c
+inline constexpr int kFullKept =
+    210;  // the first kept id with five dice: class c is kept id 210 + c
 inline constexpr int kMarkBase = 32;  // action of the first mark
 inline constexpr int kActions = 47;
 inline constexpr int kUpperGoal = 63;
@@ -41,13 +42,13 @@ struct Tables {
   // Sorted faces 1..6 of each kept multiset, 0 where there is no die; ids ascend by number of
   // dice, then lexicographically.
   std::array<std::array<uint8_t, kDice>, kKept> faces;
-  std::array<uint8_t, kKept> size;                           // dice in a kept multiset
-  std::array<std::array<uint8_t, 6>, kKept> counts;          // dice of each face
-  std::array<int, 7> size_begin;                             // first kept id of each size
+  std::array<uint8_t, kKept> size;                   // dice in a kept multiset
+  std::array<std::array<uint8_t, 6>, kKept> counts;  // dice of each face
+  std::array<int, 7> size_begin;                     // first kept id of each size
   std::array<std::array<uint8_t, kCategories>, kClasses> score;
-  std::array<std::array<uint16_t, 32>, kClasses> keep;       // [class][mask] -> kept id
-  std::array<std::array<uint8_t, 32>, kClasses> canonical;   // [class][mask] -> lowest equal mask
-  std::array<std::array<uint16_t, 32>, kClasses> keeps;      // canonical masks, ascending
+  std::array<std::array<uint16_t, 32>, kClasses> keep;      // [class][mask] -> kept id
+  std::array<std::array<uint8_t, 32>, kClasses> canonical;  // [class][mask] -> lowest equal mask
+  std::array<std::array<uint16_t, 32>, kClasses> keeps;     // canonical masks, ascending
   std::array<uint8_t, kClasses> num_keeps;
   // Marks of the free categories 0..7 by the high byte of a free mask, and 8..14 by its low 7 bits.
   std::array<std::array<uint16_t, 8>, 256> marks_high;
@@ -69,12 +70,12 @@ extern const Tables tables;
 enum class Phase : uint8_t { decision = 0, chance = 1, terminal = 2 };
 
 struct State {
-  std::array<uint16_t, 2> free;   // free categories by seat
-  std::array<int16_t, 2> total;   // points by seat, bonus included
-  std::array<uint8_t, 2> upper;   // upper total by seat, clamped at 63
-  uint16_t kept;                  // at a chance event: the dice that stay
-  uint8_t dice;                   // at a decision: class of the five dice
-  uint8_t rerolls;                // left after the coming roll
+  std::array<uint16_t, 2> free;  // free categories by seat
+  std::array<int16_t, 2> total;  // points by seat, bonus included
+  std::array<uint8_t, 2> upper;  // upper total by seat, clamped at 63
+  uint16_t kept;                 // at a chance event: the dice that stay
+  uint8_t dice;                  // at a decision: class of the five dice
+  uint8_t rerolls;               // left after the coming roll
   uint8_t seat;
   Phase phase;
 };

@@ -85,7 +85,8 @@ Tables build() {
   // Insertion sort: g++ 12 warns falsely of array bounds in std::sort on five bytes.
   auto sorted_id = [&](Faces faces, int size) {
     for (int i = 1; i < size; ++i)
-      for (int j = i; j > 0 && faces[static_cast<size_t>(j - 1)] > faces[static_cast<size_t>(j)]; --j)
+      for (int j = i; j > 0 && faces[static_cast<size_t>(j - 1)] > faces[static_cast<size_t>(j)];
+           --j)
         std::swap(faces[static_cast<size_t>(j - 1)], faces[static_cast<size_t>(j)]);
     return id_of.at(faces);
   };

@@ -12,7 +12,8 @@ namespace {
 template <class Count>
 std::vector<size_t> offsets(const std::vector<Count>& counts) {
   std::vector<size_t> begin(counts.size() + 1, 0);
-  for (size_t i = 0; i < counts.size(); ++i) begin[i + 1] = begin[i] + static_cast<size_t>(counts[i]);
+  for (size_t i = 0; i < counts.size(); ++i)
+    begin[i + 1] = begin[i] + static_cast<size_t>(counts[i]);
   return begin;
 }
 }  // namespace
@@ -39,7 +40,8 @@ void Records::append(const Records& from, int num_seats, size_t game, size_t ply
   const size_t counts[] = {1, ply_count, edge_count};
   // Walks both records' columns side by side: the first pass lists where each column comes from.
   std::vector<const void*> sources;
-  visit(from, num_seats, [&](const char*, const auto& column, int, int) { sources.push_back(&column); });
+  visit(from, num_seats,
+        [&](const char*, const auto& column, int, int) { sources.push_back(&column); });
   size_t next = 0;
   visit(*this, num_seats, [&](const char*, auto& column, int level, int width) {
     using Column = std::remove_reference_t<decltype(column)>;

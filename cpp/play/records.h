@@ -16,12 +16,12 @@ enum PlyFlag : uint8_t { kSearched = 1, kForced = 2, kCapped = 4, kFallback = 8 
 struct Records {
   // games
   std::vector<int64_t> game_id;
-  std::vector<uint64_t> seed;         // of the episode: its chance events follow from it
+  std::vector<uint64_t> seed;  // of the episode: its chance events follow from it
   std::vector<int32_t> plies;
-  std::vector<int32_t> opening;       // outcome of the first chance event, -1 none
-  std::vector<float> returns;         // [games, seats]; 0 while the game goes on
-  std::vector<float> scores;          // [games, seats]
-  std::vector<int8_t> seat_players;   // [games, seats]
+  std::vector<int32_t> opening;      // outcome of the first chance event, -1 none
+  std::vector<float> returns;        // [games, seats]; 0 while the game goes on
+  std::vector<float> scores;         // [games, seats]
+  std::vector<int8_t> seat_players;  // [games, seats]
   // plies
   std::vector<uint16_t> action;
   std::vector<uint8_t> seat;
@@ -36,8 +36,8 @@ struct Records {
   std::vector<uint16_t> edges;        // rows of the edge columns, 0 without a search
   // edges: action i is the i-th search action of the position
   std::vector<uint16_t> visits;
-  std::vector<uint16_t> q;            // half, mover's view
-  std::vector<uint16_t> prior;        // half, clean
+  std::vector<uint16_t> q;      // half, mover's view
+  std::vector<uint16_t> prior;  // half, clean
 
   size_t games() const { return game_id.size(); }
   // Calls f(name, column, row level, columns a row); level 0 games, 1 plies, 2 edges; the number

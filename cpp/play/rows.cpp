@@ -98,11 +98,13 @@ TrainingRows RowDecoder::rows(size_t count, const int64_t* games, const int32_t*
       throw InputError("There is no game " + std::to_string(game) + " in these records.");
     const auto g = static_cast<size_t>(game);
     if (plies[row] < 0 || plies[row] >= view_.plies[g])
-      throw InputError("Game " + std::to_string(game) + " has no ply " + std::to_string(plies[row]) + ".");
+      throw InputError("Game " + std::to_string(game) + " has no ply " +
+                       std::to_string(plies[row]) + ".");
     const size_t begin = ply_begin_[g];
     auto require = [game](bool sound) {
       if (!sound)
-        throw InputError("Game " + std::to_string(game) + " of these records contradicts the rules.");
+        throw InputError("Game " + std::to_string(game) +
+                         " of these records contradicts the rules.");
     };
     auto chance = [&](int outcome) {
       if (outcome < 0) return;

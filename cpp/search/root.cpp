@@ -46,10 +46,9 @@ void ImprovedPolicy::logits(int count, const float* visits, const float* q, cons
     }
   }
   // Mixed value (paper, appendix D): the node's own value with the visited actions' Q.
-  const float mixed =
-      total > 0.0F && prior_sum > 0.0F
-          ? (node_value + total * weighted / prior_sum) / (1.0F + total)
-          : node_value;
+  const float mixed = total > 0.0F && prior_sum > 0.0F
+                          ? (node_value + total * weighted / prior_sum) / (1.0F + total)
+                          : node_value;
   // Q and values live in [-1, 1]; the paper's scale is for [0, 1].
   const float weight = 0.5F * (c_visit + most) * c_scale;
   const float spread = q_spread * q_spread;
@@ -130,8 +129,7 @@ void Tree::improved_logits(float* out) const {
   }
   const ImprovedPolicy rule{settings_->c_visit, settings_->c_scale, settings_->q_spread,
                             info_.has_chance};
-  rule.logits(node.num_edges, visits, q, priors(root_), log_prior_.data(), own, q_variance(),
-              out);
+  rule.logits(node.num_edges, visits, q, priors(root_), log_prior_.data(), own, q_variance(), out);
 }
 
 // The root's edge for the next simulation. The halving compares actions when a level begins, that
@@ -149,7 +147,8 @@ int Tree::root_edge() {
   const auto wanted = static_cast<float>(asked);
   int best = -1;
   for (int i = 0; i < node.num_edges; ++i)
-    if (visits[i] == wanted && (best < 0 || score_[static_cast<size_t>(i)] > score_[static_cast<size_t>(best)]))
+    if (visits[i] == wanted &&
+        (best < 0 || score_[static_cast<size_t>(i)] > score_[static_cast<size_t>(best)]))
       best = i;
   if (best >= 0) return best;
   // Simulations in flight can leave no edge at this level: the least visited one then.
@@ -165,8 +164,9 @@ float Tree::root_q(int edge) const {
   const Node& node = at(root_);
   if (node.stats == 0) return 0.0F;
   const float* visits = floats(node.stats);
-  return visits[edge] > 0.0F ? visits[padded(node.num_edges) + static_cast<size_t>(edge)] / visits[edge]
-                             : 0.0F;
+  return visits[edge] > 0.0F
+             ? visits[padded(node.num_edges) + static_cast<size_t>(edge)] / visits[edge]
+             : 0.0F;
 }
 
 float Tree::root_prior(int edge) const { return priors(root_)[edge]; }
@@ -245,7 +245,8 @@ bool Tree::reroot(int edge, int outcome) {
   size_t count = 0;
   for (const NodeId old : nodes_) {
     Node& node = at(old);
-    const bool wanted = old == kept || (node.parent != kNoNode && old > kept && at(node.parent).waiting == 2);
+    const bool wanted =
+        old == kept || (node.parent != kNoNode && old > kept && at(node.parent).waiting == 2);
     if (!wanted) continue;
     const size_t words = node.num_edges == 0 ? terminal_words() : node_words(node.num_edges);
     const auto place = static_cast<NodeId>(used);

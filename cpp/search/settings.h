@@ -27,9 +27,9 @@ struct SearchSettings {
   float virtual_loss = 1.0F;            // taken from Q for each simulation in flight
   int max_inflight = 1;                 // simulations of one game that wait for evaluation
   std::vector<float> temperature = {1.0F};  // of the played action by ply; the last value repeats
-  bool forced_fast_path = true;         // a single search action is played without a search
-  bool reuse_tree = false;              // PUCT only; never in deterministic mode
-  float margin_weight = 0.0F;           // share of the margin in the value, against win or loss
+  bool forced_fast_path = true;             // a single search action is played without a search
+  bool reuse_tree = false;                  // PUCT only; never in deterministic mode
+  float margin_weight = 0.0F;               // share of the margin in the value, against win or loss
 
   // Throws InputError naming the setting and its range.
   void validate(const GameInfo& info) const;

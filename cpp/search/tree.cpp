@@ -14,8 +14,8 @@ constexpr double kGoldenRatio = 0.6180339887498949;
 constexpr float kNever = -1e30F;  // prior of padding: its score loses against every edge
 
 uint64_t child_hash(NodeId parent, int edge, int outcome) {
-  const uint64_t key = (static_cast<uint64_t>(parent) << 32) ^
-                       (static_cast<uint64_t>(edge) << 16) ^ static_cast<uint64_t>(outcome);
+  const uint64_t key = (static_cast<uint64_t>(parent) << 32) ^ (static_cast<uint64_t>(edge) << 16) ^
+                       static_cast<uint64_t>(outcome);
   const uint64_t mixed = key * 0x9E3779B97F4A7C15ULL;
   return mixed ^ (mixed >> 29);
 }
@@ -176,7 +176,8 @@ int Tree::best_edge(NodeId id, const float* prior) const {
   const float* sums = visits + edges;
   const auto total = static_cast<float>(node.visits);
   const float mean = node.value_sum / total;
-  const float urgency = mean - settings_->fpu_reduction * std::sqrt(std::max(node.prior_visited, 0.0F));
+  const float urgency =
+      mean - settings_->fpu_reduction * std::sqrt(std::max(node.prior_visited, 0.0F));
   const float explore = settings_->c_puct * std::sqrt(total);
   FloatLanes best;
   IntLanes best_index;
@@ -249,8 +250,7 @@ Tree::Step Tree::select() {
       game_.apply(position.bytes, actions(id)[edge]);
       int outcome = 0;
       if (info_.has_chance && game_.kind(position.bytes) == NodeKind::chance) {
-        const double offset =
-            static_cast<double>(mix64(search_key_ ^ id) >> 11) * 0x1p-53;
+        const double offset = static_cast<double>(mix64(search_key_ ^ id) >> 11) * 0x1p-53;
         const double quantile = offset + static_cast<double>(before) * kGoldenRatio;
         outcome = game_.outcome_at(position.bytes, quantile - std::floor(quantile));
       }

@@ -42,8 +42,8 @@ struct TreeCounters {
   uint64_t fallbacks = 0;    // uniform priors because of logits that are not finite
   uint64_t depth = 0;        // sum over simulations of the leaf's depth
   uint64_t nodes = 0;
-  uint64_t bytes = 0;        // arena and hash table in use by those nodes
-  uint64_t growths = 0;      // times that a tree had to allocate
+  uint64_t bytes = 0;    // arena and hash table in use by those nodes
+  uint64_t growths = 0;  // times that a tree had to allocate
   void add(const TreeCounters& other);
 };
 
@@ -59,9 +59,9 @@ class Tree {
              uint64_t game_id, uint32_t ply, bool keep = false);
 
   enum class Step : uint8_t {
-    leaf,    // `leaf()` waits for expand()
-    wait,    // nothing can be selected before a waiting leaf is expanded
-    finished // the budget is spent and backed up
+    leaf,     // `leaf()` waits for expand()
+    wait,     // nothing can be selected before a waiting leaf is expanded
+    finished  // the budget is spent and backed up
   };
   // Selects until a leaf needs evaluation; terminal leaves are backed up on the way.
   Step select();
@@ -114,14 +114,14 @@ class Tree {
   struct alignas(8) Node {
     NodeId parent;
     uint16_t parent_edge;
-    uint16_t outcome;      // chance outcome that led here, 0 without chance
-    uint32_t visits;       // evaluations backed up through or at this node
-    float value_sum;       // of those, for the seat to move
-    float prior_visited;   // sum of the priors of edges with a simulation
-    uint32_t stats;        // word offset of visits and sums, 0 before the first selection
-    uint16_t num_edges;    // 0: terminal
+    uint16_t outcome;     // chance outcome that led here, 0 without chance
+    uint32_t visits;      // evaluations backed up through or at this node
+    float value_sum;      // of those, for the seat to move
+    float prior_visited;  // sum of the priors of edges with a simulation
+    uint32_t stats;       // word offset of visits and sums, 0 before the first selection
+    uint16_t num_edges;   // 0: terminal
     uint8_t seat;
-    uint8_t waiting;       // evaluation under way
+    uint8_t waiting;  // evaluation under way
   };
   static_assert(sizeof(Node) == 32);
 
@@ -171,8 +171,8 @@ class Tree {
   NodeId leaf_ = kNoNode;
   int budget_ = 0;
   float loss_ = 0.0F;  // virtual loss, 0 with one simulation in flight
-  int started_ = 0;   // simulations selected
-  int finished_ = 0;  // simulations backed up
+  int started_ = 0;    // simulations selected
+  int finished_ = 0;   // simulations backed up
   bool root_ready_ = false;
   uint64_t search_key_ = 0;
   uint64_t seed_ = 0;

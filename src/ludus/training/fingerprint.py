@@ -12,8 +12,11 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-VARIABLES = ("ONEDNN_", "MKL_", "DNNL_", "OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY")
+VARIABLES = ("ONEDNN_", "MKL_", "DNNL_", "ATEN_CPU_CAPABILITY")
 """Beginnings of the names of environment variables that can change bits."""
+
+_OURS = ("MKL_NUM_THREADS",)
+"""Set by the trainer itself, whatever the environment says."""
 
 
 def cpu_flags() -> str:
@@ -43,7 +46,7 @@ def fingerprint(precision: str) -> dict[str, Any]:
         "variables": {
             name: os.environ[name]
             for name in sorted(os.environ)
-            if name.startswith(VARIABLES) and name != "OMP_NUM_THREADS"
+            if name.startswith(VARIABLES) and name not in _OURS
         },
     }
 

@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     die_with_parent()
     # Lanes are the parallelism of play. torch.set_num_threads holds for one thread only; without
     # this every other lane starts a team of its own, which measured 50 times slower.
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
     # Waiting threads sleep: on a busy machine spinning ones made a step of the learner 10 times
     # slower. Neither variable changes a bit.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
