@@ -30,7 +30,9 @@ def measure(quick: bool) -> list[Figure]:
     )
     games = SLOTS * 200
     slots.schedule(
-        np.arange(games), np.arange(games, dtype=np.uint64), np.zeros((games, game.num_seats), np.int8)
+        np.arange(games),
+        np.arange(games, dtype=np.uint64),
+        np.zeros((games, game.num_seats), np.int8),
     )
     lanes = Lanes(slots, [SearchPlayer(evaluator, settings)], game, cores)
     batch = LeafBatch.allocate(game, GROUP, slots.legal_capacity)

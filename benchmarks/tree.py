@@ -18,12 +18,12 @@ SIMULATIONS = 64
 
 def _slots(game: _core.Game, rule: str) -> _core.Slots:
     player = {"rule": rule, "simulations": [SIMULATIONS], "forced_fast_path": False}
-    slots = _core.Slots(
-        game, slots=SLOTS, group_size=SLOTS, seed=1, players=[player], record=False
-    )
+    slots = _core.Slots(game, slots=SLOTS, group_size=SLOTS, seed=1, players=[player], record=False)
     games = SLOTS * 400
     slots.schedule(
-        np.arange(games), np.arange(games, dtype=np.uint64), np.zeros((games, game.num_seats), np.int8)
+        np.arange(games),
+        np.arange(games, dtype=np.uint64),
+        np.zeros((games, game.num_seats), np.int8),
     )
     return slots
 

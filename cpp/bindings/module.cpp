@@ -13,6 +13,7 @@ namespace nb = nanobind;
 namespace ludus {
 void bind_games(nb::module_& m);
 void bind_slots(nb::module_& m);
+void bind_rows(nb::module_& m);
 void bind_oracles(nb::module_& m);
 }  // namespace ludus
 
@@ -35,5 +36,6 @@ NB_MODULE(_core, m) {
   });
   ludus::bind_games(m);
   ludus::bind_slots(m);
+  ludus::bind_rows(m);
   ludus::bind_oracles(m);
 }

@@ -152,7 +152,8 @@ void Slots::finish_search(Group& group, Slot& slot) {
         slot.game.seat_players[static_cast<size_t>(game_->seat(after.bytes))] == slot.player;
     slot.keep_tree = same_player && slot.tree.reroot(edge, outcome);
   }
-  play(group, slot, action, kSearched);
+  const int fallback = slot.tree.root_fell_back() ? kFallback : 0;
+  play(group, slot, action, static_cast<uint8_t>(kSearched | fallback));
   settle(group, slot);
 }
 

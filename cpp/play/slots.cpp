@@ -2,6 +2,7 @@
 #include "play/slots.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "base/errors.h"
@@ -172,6 +173,9 @@ void Slots::supply(int group_index, int player, const float* logits, const float
   Group& group = group_at(group_index);
   check_player(player);
   if (group.open != player) throw InputError("supply() without rows from collect().");
+  const auto value_count = static_cast<size_t>(rows_) * static_cast<size_t>(info_.num_seats);
+  if (std::any_of(values, values + value_count, [](float v) { return !std::isfinite(v); }))
+    throw NumericsError("A value of a leaf batch is not finite; nothing was backed up.");
   group.open = -1;
   const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
   const auto seats = static_cast<size_t>(info_.num_seats);

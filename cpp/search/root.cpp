@@ -132,6 +132,13 @@ void Tree::improved_logits(float* out) const {
   rule.logits(node.num_edges, visits, q, priors(root_), log_prior_.data(), own, q_variance(), out);
 }
 
+// Whether the next simulation begins a level of the halving. It must not while others are in
+// flight: the comparison would see their virtual losses.
+bool Tree::level_ends() const {
+  return settings_->rule == Rule::gumbel && started_ < budget_ &&
+         schedule_[static_cast<size_t>(started_)] != level_;
+}
+
 // The root's edge for the next simulation. The halving compares actions when a level begins, that
 // is when the visits it asks for change; within a level each action is visited once, best first.
 int Tree::root_edge() {
@@ -144,15 +151,13 @@ int Tree::root_edge() {
     improved_logits(score_.data());
     for (size_t i = 0; i < node.num_edges; ++i) score_[i] += gumbel_[i];
   }
-  const auto wanted = static_cast<float>(asked);
   int best = -1;
-  for (int i = 0; i < node.num_edges; ++i)
-    if (visits[i] == wanted &&
-        (best < 0 || score_[static_cast<size_t>(i)] > score_[static_cast<size_t>(best)]))
+  for (int i = 0; i < node.num_edges; ++i) {
+    const bool waits = visits[i] == static_cast<float>(asked);
+    if (waits && (best < 0 || score_[static_cast<size_t>(i)] > score_[static_cast<size_t>(best)]))
       best = i;
-  if (best >= 0) return best;
-  // Simulations in flight can leave no edge at this level: the least visited one then.
-  return static_cast<int>(std::min_element(visits, visits + node.num_edges) - visits);
+  }
+  return best;  // a level has never more simulations than edges with the visits it asks for
 }
 
 int Tree::root_visits(int edge) const {

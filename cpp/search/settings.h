@@ -24,7 +24,7 @@ struct SearchSettings {
   float c_scale = 1.0F;                 // (c_visit + most visits) * c_scale, Q scaled to [0, 1]
   float q_spread = 0.06F;               // with chance: spread of true Q between actions that Q's
                                         // standard error is held against (values in [-1, 1])
-  float virtual_loss = 1.0F;            // taken from Q for each simulation in flight
+  float virtual_loss = 0.2F;            // taken from Q for each simulation in flight
   int max_inflight = 1;                 // simulations of one game that wait for evaluation
   std::vector<float> temperature = {1.0F};  // of the played action by ply; the last value repeats
   bool forced_fast_path = true;             // a single search action is played without a search

@@ -121,6 +121,7 @@ NodeId Tree::new_node(const void* state, NodeKind kind, NodeId parent, int edge,
   node.parent = parent;
   node.parent_edge = static_cast<uint16_t>(edge);
   node.outcome = static_cast<uint16_t>(outcome);
+  node.serial = static_cast<uint32_t>(nodes_.size());
   std::memcpy(&arena_[id + kHeaderWords], state, static_cast<size_t>(info_.state_size));
   if (kind == NodeKind::terminal) {
     float* values = priors(id);
@@ -218,6 +219,7 @@ Tree::Step Tree::select() {
       leaf_ = root_;
       return Step::leaf;
     }
+    if (level_ends() && started_ != finished_) return Step::wait;
     reserve(worst_step_);
     ++started_;
     NodeId id = root_;
@@ -250,7 +252,7 @@ Tree::Step Tree::select() {
       game_.apply(position.bytes, actions(id)[edge]);
       int outcome = 0;
       if (info_.has_chance && game_.kind(position.bytes) == NodeKind::chance) {
-        const double offset = static_cast<double>(mix64(search_key_ ^ id) >> 11) * 0x1p-53;
+        const double offset = static_cast<double>(mix64(search_key_ ^ node.serial) >> 11) * 0x1p-53;
         const double quantile = offset + static_cast<double>(before) * kGoldenRatio;
         outcome = game_.outcome_at(position.bytes, quantile - std::floor(quantile));
       }
@@ -292,13 +294,15 @@ void Tree::expand(NodeId leaf, const float* logits, const float* values) {
   Node& node = at(leaf);
   float* prior = priors(leaf);
   const int edges = node.num_edges;
-  if (!softmax(logits, edges, prior)) ++counters_.fallbacks;
+  const bool sound = softmax(logits, edges, prior);
+  if (!sound) ++counters_.fallbacks;
   for (size_t i = static_cast<size_t>(edges); i < padded(node.num_edges); ++i) prior[i] = kNever;
   node.waiting = 0;
   ++counters_.expansions;
   if (leaf == root_) {
     node.visits = 1;
     node.value_sum = values[node.seat];
+    root_fell_back_ = !sound;
     leaf_ = kNoNode;
     prepare_root();
   } else {

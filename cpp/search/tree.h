@@ -98,6 +98,7 @@ class Tree {
   float root_noised(int edge) const;  // prior as used, with noise
   float root_value() const;           // mean value for the mover over all simulations
   float q_variance() const;           // pooled variance of one simulation's value within an edge
+  bool root_fell_back() const { return root_fell_back_; }  // its priors are the uniform fallback
   // The training target: visit shares (PUCT) or the improved policy by completed Q (Gumbel).
   void policy(float* out) const;
   // Index of the edge to play: PUCT samples visits^(1/T), Gumbel takes the halving's winner with
@@ -122,6 +123,7 @@ class Tree {
     uint16_t num_edges;   // 0: terminal
     uint8_t seat;
     uint8_t waiting;  // evaluation under way
+    uint32_t serial;  // number of nodes before it in this tree
   };
   static_assert(sizeof(Node) == 32);
 
@@ -141,6 +143,7 @@ class Tree {
   void insert(NodeId child);
   int best_edge(NodeId id, const float* prior) const;
   int root_edge();
+  bool level_ends() const;
   void give_back(NodeId leaf);
   void backup(NodeId leaf, const float* values);
   void prepare_root();
@@ -174,6 +177,7 @@ class Tree {
   int started_ = 0;    // simulations selected
   int finished_ = 0;   // simulations backed up
   bool root_ready_ = false;
+  bool root_fell_back_ = false;
   uint64_t search_key_ = 0;
   uint64_t seed_ = 0;
   uint64_t game_id_ = 0;

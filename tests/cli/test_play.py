@@ -7,7 +7,7 @@ import pytest
 from ludus import _core
 from ludus.cli import main as cli
 from ludus.games import get_game
-from ludus.games.yatzy import CATEGORIES
+from ludus.games.yatzy_cards import CATEGORIES
 from ludus.players import ExternalPlayer, parse_player, uniform_player
 from ludus.players.single import SingleGame, choice_after
 

@@ -15,7 +15,7 @@ from tests.twins.yatzy_twin import CATEGORIES, ROLLS, kept_dice, roll_beside, sc
 from ludus import _core
 from ludus.errors import GameError, PlayerError
 from ludus.games import get_game, yatzy_oracle
-from ludus.games.yatzy import Card, Table
+from ludus.games.yatzy_cards import Card, Table
 
 SPOTS = json.loads((Path(__file__).parent.parent / "data/yatzy_oracle_spots.json").read_text())
 EXPECTED = 248.439989

@@ -67,7 +67,7 @@ def test_visits_values_and_moves_agree(name, marks_left, games):
     compared = terminals = collisions = 0
     for decision in itertools.chain.from_iterable(replay(records) for records in played):
         searched = decision.flags & 1 and decision.ply >= started[decision.game]
-        if not searched or decision.game % 5:
+        if not searched or decision.game % 8:
             continue
         twin = SearchTwin(
             decision.state, twin_settings, evaluate, seed=SEED, game=decision.game, ply=decision.ply
@@ -81,7 +81,7 @@ def test_visits_values_and_moves_agree(name, marks_left, games):
         compared += 1
         terminals += twin.terminals
         collisions += twin.collisions
-    assert compared >= 10
+    assert compared >= 6
     assert drive.slots.counters()["terminals"] >= terminals
     if marks_left == 1:
         assert terminals > 0, "no tree reached the end of a game: terminal values are not compared"

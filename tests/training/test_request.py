@@ -1,10 +1,9 @@
 import pytest
+from tests.training.tiny import request, train
 
 from ludus.errors import ConfigError, RunError, RunLockedError, UserError
 from ludus.runs import Run
 from ludus.training.request import TrainRequest
-
-from tests.training.tiny import request, train
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def test_the_same_settings_and_those_that_may_change(played):
 
 def test_a_reached_limit_is_nothing_to_do(played):
     assert "1 iterations" in make(played, iterations=1).nothing_to_do
-    assert "64 games" in make(played, games=64).nothing_to_do
+    assert "72 games" in make(played, games=72).nothing_to_do
     assert make(played, iterations=2).nothing_to_do == ""
     assert make(played).nothing_to_do == ""
 

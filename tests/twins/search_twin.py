@@ -44,7 +44,7 @@ class Settings:
     c_visit: float = 50.0
     c_scale: float = 1.0
     q_spread: float = 0.06
-    virtual_loss: float = 1.0
+    virtual_loss: float = 0.2
     max_inflight: int = 1
     temperature: float = 1.0
     margin_weight: float = 0.0
@@ -53,7 +53,7 @@ class Settings:
 @dataclass
 class Node:
     state: object
-    number: int  # its place in the tree's memory, which keys its chance quantiles
+    number: int  # nodes made before it, which keys its chance quantiles
     parent: Node | None
     edge: int
     actions: np.ndarray
@@ -112,10 +112,6 @@ def halving(considered: int, budget: int) -> list[int]:
     return asked[:budget]
 
 
-def padded(edges: int) -> int:
-    return (edges + 7) // 8 * 8
-
-
 @functools.cache
 def cumulative(probabilities: tuple[float, ...]) -> list[Fraction]:
     """Exact sums of the first one, two, ... probabilities."""
@@ -135,8 +131,7 @@ class SearchTwin:
         self.seed, self.game, self.ply = seed, game, ply
         self.key = mix64(derive_seed(seed, SEARCH, game) ^ ply)
         self.loss = F(settings.virtual_loss if settings.max_inflight > 1 else 0.0)
-        self.state_words = (state.game.state_size + 7) // 8
-        self.used = 1
+        self.nodes = 0
         self.started = self.finished = 0
         self.collisions = self.terminals = self.expansions = self.batches = 0
         self.root = self._new_node(state, None, 0, 0)
@@ -156,6 +151,8 @@ class SearchTwin:
         while self.finished < budget:
             leaves: list[Node] = []
             while self.started < budget and len(leaves) < self.settings.max_inflight:
+                if self._level_ends() and self.started != self.finished:
+                    break  # the comparison would see the losses of simulations in flight
                 outcome = self._select()
                 if outcome == "collision":
                     break
@@ -165,6 +162,9 @@ class SearchTwin:
             for leaf in leaves:
                 values = self._expand(leaf)
                 self._backup(leaf, values)
+
+    def _level_ends(self) -> bool:
+        return self.settings.rule == "gumbel" and self.asked[self.started] != self.level
 
     def _select(self):
         """A leaf to evaluate, None after a terminal one, or "collision"."""
@@ -182,7 +182,6 @@ class SearchTwin:
             if node.edge_visits is None:
                 node.edge_visits = np.zeros(len(node.actions), F)
                 node.edge_sums = np.zeros(len(node.actions), F)
-                self.used += padded(len(node.actions))
             edge = self._root_edge() if node is self.root else self._puct(node, node.prior)
             before = node.edge_visits[edge]
             node.edge_visits[edge] += F(1)
@@ -213,16 +212,13 @@ class SearchTwin:
     def _new_node(self, state, parent: Node | None, edge: int, outcome: int) -> Node:
         terminal = state.kind == "terminal"
         actions = np.zeros(0, np.int32) if terminal else state.search_actions()
-        node = Node(state.copy(), self.used, parent, edge, actions)
-        header = 4 + self.state_words
+        node = Node(state.copy(), self.nodes, parent, edge, actions)
+        self.nodes += 1
         if terminal:
-            self.used += header + 4
             values = state.returns().astype(F)
             share = F(self.settings.margin_weight)
             node.terminal = values + share * (state.margins() - values)
             node.waiting = False
-        else:
-            self.used += header + padded(len(actions)) // 2 + (len(actions) + 3) // 4
         return node
 
     def _expand(self, leaf: Node) -> np.ndarray:
@@ -299,8 +295,6 @@ class SearchTwin:
             self.level = asked
             self.score = self.improved_logits() + self.gumbel
         fitting = self.root.edge_visits == asked
-        if not fitting.any():
-            return int(np.argmin(self.root.edge_visits))
         return int(np.argmax(np.where(fitting, self.score, -np.inf)))
 
     # -- results -----------------------------------------------------------------------------------

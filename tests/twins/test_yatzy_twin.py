@@ -147,7 +147,7 @@ def _playouts(games: int, featured: int) -> None:
 
 
 def test_playouts_agree():
-    _playouts(games=240, featured=24)
+    _playouts(games=120, featured=12)
 
 
 @pytest.mark.slow

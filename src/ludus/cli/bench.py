@@ -97,7 +97,7 @@ def in_turns(
 def _folder() -> Path:
     folder = Path(__file__).resolve().parents[3] / "benchmarks"
     if not folder.is_dir():
-        raise UserError("ludus bench needs the folder benchmarks of a clone; this is an installed copy")
+        raise UserError("ludus bench needs the folder benchmarks of a clone: this is none")
     return folder
 
 
@@ -150,4 +150,6 @@ def register(app: typer.Typer) -> None:
             return
         head = ("benchmark", "median", "unit", "range", "machine", "ratio", "more")
         output.say(output.table(head, [_line(figure) for figure in figures]))
-        output.say("machine: million Philox blocks a second of one core, measured between the turns")
+        output.say(
+            "machine: million Philox blocks a second of one core, measured between the turns"
+        )

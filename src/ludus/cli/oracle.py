@@ -176,7 +176,7 @@ def parse_dice(text: str) -> list[int]:
 
 
 def _advice(faces: list[int], rerolls: int, free: int, upper: int) -> list[dict[str, Any]]:
-    from ludus.games.yatzy import CATEGORIES, MARK, kept_dice, score
+    from ludus.games.yatzy_cards import CATEGORIES, MARK, kept_dice, score
     from ludus.games.yatzy_oracle import shared_oracle
 
     oracle = shared_oracle()
@@ -205,7 +205,7 @@ def _advice(faces: list[int], rerolls: int, free: int, upper: int) -> list[dict[
 
 
 def _names(free: int) -> list[str]:
-    from ludus.games.yatzy import CATEGORIES, free_categories
+    from ludus.games.yatzy_cards import CATEGORIES, free_categories
 
     return [CATEGORIES[category] for category in free_categories(free)]
 

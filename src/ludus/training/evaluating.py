@@ -158,9 +158,8 @@ class EvaluatePhase:
                 step=index,
                 stream="oracle_eval_idx",
                 iteration=session.iteration,
-                opponent="oracle" if name == SOLITAIRE else name,
                 model=session.champion.unit,
-                **result,
+                **{"opponent": name, **result},
             )
         record = session.record["evaluate"]
         record.update(

@@ -117,6 +117,8 @@ class TrainRequest:
             if new:
                 raise RunError(f"{path} is a run already: leave out --new to continue it")
             return cls._continue(known, path, asked, limits)
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} exists and is no directory: name another run directory")
         resolved = resolve(known, asked)
         return cls(
             recipe=known.name,

@@ -102,7 +102,7 @@ class SearchSettings(_Section):
     q_spread: float = Field(
         0.06, gt=0, description="Spread of true Q that its standard error is held against (Gumbel)."
     )
-    virtual_loss: float = Field(1.0, ge=0, description="Taken from Q for a simulation in flight.")
+    virtual_loss: float = Field(0.2, ge=0, description="Taken from Q for a simulation in flight.")
     max_inflight_per_game: int = Field(
         1, ge=1, le=4096, description="Simulations of one game that wait for evaluation."
     )
@@ -249,12 +249,6 @@ class EvaluationSettings(_Section):
         ge=0,
         json_schema_extra=_may_change(),
         description="Games of the solitaire suite; 0: none.",
-    )
-    spots: int = Field(
-        512,
-        ge=0,
-        json_schema_extra=_may_change(),
-        description="Positions whose decisions are compared with the oracle's; 0: none.",
     )
 
 

@@ -107,7 +107,8 @@ class Supervisor:
                         )
                     return outcome.code
                 reason = outcome.text or f"the trainer ended with {_code_text(outcome.code)}"
-                if outcome.final or not outcome.began or self._interrupts:
+                never_worked = not outcome.began and not outcome.hung and outcome.code > 0
+                if outcome.final or never_worked or self._interrupts:
                     return self._give_up(reason)
                 bad_numbers += outcome.numerics
                 if bad_numbers > 1:
@@ -234,15 +235,16 @@ class Supervisor:
         Bad numbers that come again after a return to the last commit pause the run (decision 13).
         """
         self._view.note(f"ludus: {reason}")
+        code = 3 if state == "paused" else 1
         path = Path(self._request.path)
         try:
             run = Run.open(path, write=False)
         except LudusError:
-            return 1
+            return code
         status = StatusWriter(path, run_id=run.id, incarnation=f"supervisor-{secrets.token_hex(4)}")
         status.write({"state": state, "phase": None, "error": reason, "reason": reason})
         self._view.note(f"ludus: the log is in {path}/logs; look at: ludus status --run {path}")
-        return 3 if state == "paused" else 1
+        return code
 
 
 def _code_text(code: int) -> str:

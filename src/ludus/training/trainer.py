@@ -131,6 +131,7 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
 
     session = open_session(request, note)
     with session.run as run:
+        sender.send("beat", work=-1, iteration=session.iteration)
         log = _log_to(run.path / "logs", run.incarnation)
         word = "training" if request.create or run.fresh else "going on with"
         note(f"{word} {run.path} (seed {run.manifest.seed}, iteration {session.iteration})")

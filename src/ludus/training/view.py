@@ -52,6 +52,8 @@ class PlainView:
 
     def beat(self, beat: Mapping[str, Any]) -> None:
         """Show progress, if it is time."""
+        if not beat.get("phase") and not beat.get("waiting"):
+            return
         now = time.monotonic()
         phase = (beat.get("iteration"), beat.get("phase"))
         pause = PLAIN_SECONDS if phase == self._phase else PLAIN_SECONDS / 4

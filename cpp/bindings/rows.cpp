@@ -1,0 +1,120 @@
+// Training rows, random playouts.
+#include "play/rows.h"
+
+#include <nanobind/stl/string.h>
+
+#include "bindings/arrays.h"
+#include "bindings/records.h"
+#include "bindings/state.h"
+#include "play/playouts.h"
+
+namespace ludus {
+
+namespace {
+
+struct PyDecoder {
+  nb::dict columns;  // keeps the borrowed arrays alive
+  std::unique_ptr<RowDecoder> decoder;
+  size_t width;
+};
+
+PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visit, float c_scale,
+                       float q_spread) {
+  RecordView view;
+  const auto plies = typed<int32_t>(columns, "plies");
+  const auto actions = typed<uint16_t>(columns, "action");
+  const auto visits = typed<uint16_t>(columns, "visits");
+  const auto seats = static_cast<size_t>(game.game->info().num_seats);
+  view.games = plies.size();
+  view.ply_rows = actions.size();
+  view.edge_rows = visits.size();
+  view.plies = plies.data();
+  view.action = actions.data();
+  view.visits = visits.data();
+  auto borrow = [&]<class T>(const char* name, size_t rows, const T*& into) {
+    const auto array = typed<T>(columns, name);
+    require(array.size() == rows, std::string("Column '") + name + "' of the game records has " +
+                                      std::to_string(array.size()) + " entries where " +
+                                      std::to_string(rows) + " belong.");
+    into = array.data();
+  };
+  borrow("opening", view.games, view.opening);
+  borrow("returns", view.games * seats, view.returns);
+  borrow("scores", view.games * seats, view.scores);
+  borrow("outcome", view.ply_rows, view.outcome);
+  borrow("flags", view.ply_rows, view.flags);
+  borrow("rule", view.ply_rows, view.rule);
+  borrow("root_value", view.ply_rows, view.root_value);
+  borrow("q_variance", view.ply_rows, view.q_variance);
+  borrow("edges", view.ply_rows, view.edges);
+  borrow("q", view.edge_rows, view.q);
+  borrow("prior", view.edge_rows, view.prior);
+  const GameInfo& info = game.game->info();
+  const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
+  return {nb::cast<nb::dict>(columns.attr("copy")()),
+          std::make_unique<RowDecoder>(game.game, view, rule),
+          static_cast<size_t>(info.observation_size)};
+}
+
+nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies) {
+  require(games.shape(0) == plies.shape(0), "rows() wants games int64[n] and plies int32[n].");
+  const size_t count = games.shape(0);
+  TrainingRows rows;
+  {
+    nb::gil_scoped_release release;
+    rows = d.decoder->rows(count, games.data(), plies.data());
+  }
+  nb::dict out;
+  out["observations"] = to_numpy(std::move(rows.observations), {count, d.width});
+  out["legal"] = to_numpy(std::move(rows.legal));
+  out["offsets"] = to_numpy(std::move(rows.offsets));
+  out["policy"] = to_numpy(std::move(rows.policy));
+  out["value"] = to_numpy(std::move(rows.value));
+  out["margin"] = to_numpy(std::move(rows.margin));
+  out["root_value"] = to_numpy(std::move(rows.root_value));
+  out["searched"] = to_numpy(std::move(rows.searched));
+  return out;
+}
+
+}  // namespace
+
+void bind_rows(nb::module_& m) {
+  m.def(
+      "random_playouts",
+      [](const PyGame& game, uint64_t games, uint64_t seed) {
+        PlayoutCounts counts;
+        {
+          nb::gil_scoped_release release;
+          counts = random_playouts(*game.game, games, seed);
+        }
+        nb::dict out;
+        out["decisions"] = counts.decisions;
+        out["chance_events"] = counts.chance_events;
+        out["checksum"] = counts.checksum;
+        return out;
+      },
+      nb::arg("game"), nb::arg("games"), nb::arg("seed"));
+  m.def("calibration_work", &calibration_work, nb::arg("blocks"),
+        nb::call_guard<nb::gil_scoped_release>());
+
+  nb::class_<PyDecoder>(m, "RowDecoder")
+      .def(
+          "__init__",
+          [](PyDecoder* self, const PyGame& game, const nb::dict& columns, float c_visit,
+             float c_scale, float q_spread) {
+            new (self) PyDecoder(make_decoder(game, columns, c_visit, c_scale, q_spread));
+          },
+          nb::arg("game"), nb::arg("columns"), nb::arg("c_visit") = 50.0F,
+          nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F)
+      .def("rows", &decode, nb::arg("games"), nb::arg("plies"));
+  m.def(
+      "decode_rows",
+      [](const PyGame& game, const nb::dict& columns, const Array1<int64_t>& games,
+         const Array1<int32_t>& plies, float c_visit, float c_scale, float q_spread) {
+        return decode(make_decoder(game, columns, c_visit, c_scale, q_spread), games, plies);
+      },
+      nb::arg("game"), nb::arg("columns"), nb::arg("games"), nb::arg("plies"),
+      nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F);
+}
+
+}  // namespace ludus
