@@ -105,7 +105,7 @@ void bind_rows(nb::module_& m) {
             new (self) PyDecoder(make_decoder(game, columns, c_visit, c_scale, q_spread));
           },
           nb::arg("game"), nb::arg("columns"), nb::arg("c_visit") = 50.0F,
-          nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F)
+          nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F)
       .def("rows", &decode, nb::arg("games"), nb::arg("plies"));
   m.def(
       "decode_rows",
@@ -114,7 +114,7 @@ void bind_rows(nb::module_& m) {
         return decode(make_decoder(game, columns, c_visit, c_scale, q_spread), games, plies);
       },
       nb::arg("game"), nb::arg("columns"), nb::arg("games"), nb::arg("plies"),
-      nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.06F);
+      nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F);
 }
 
 }  // namespace ludus

@@ -22,7 +22,7 @@ struct SearchSettings {
   int considered = 16;                  // actions that sequential halving starts from, Gumbel
   float c_visit = 50.0F;                // weight of Q at the Gumbel root:
   float c_scale = 1.0F;                 // (c_visit + most visits) * c_scale, Q scaled to [0, 1]
-  float q_spread = 0.06F;               // with chance: spread of true Q between actions that Q's
+  float q_spread = 0.2F;                // with chance: spread of true Q between actions that Q's
                                         // standard error is held against (values in [-1, 1])
   float virtual_loss = 0.2F;            // taken from Q for each simulation in flight
   int max_inflight = 1;                 // simulations of one game that wait for evaluation

@@ -72,14 +72,14 @@ def test_a_file_is_named_in_a_refusal():
     asked = Asked(file=b"search: {c_puct: -1}", file_name="mine.yaml")
     with pytest.raises(ConfigError, match=r"search.c_puct = -1 \(mine.yaml\) must be .*at least 0"):
         value(asked, "run.seed")
-    with pytest.raises(ConfigError, match="mine.yaml is no YAML"):
+    with pytest.raises(ConfigError, match=r"mine.yaml is no YAML"):
         value(Asked(file=b"a: [", file_name="mine.yaml"), "run.seed")
-    with pytest.raises(ConfigError, match="mine.yaml must hold settings"):
+    with pytest.raises(ConfigError, match=r"mine.yaml must hold settings"):
         value(Asked(file=b"- 1", file_name="mine.yaml"), "run.seed")
 
 
 def test_a_variable_is_named_in_a_refusal():
-    with pytest.raises(ConfigError, match="LUDUS__SEARCH__C_PUC.*did you mean search.c_puct"):
+    with pytest.raises(ConfigError, match=r"LUDUS__SEARCH__C_PUC.*did you mean search.c_puct"):
         value(Asked(environment={"LUDUS__SEARCH__C_PUC": "1"}), "run.seed")
 
 

@@ -43,7 +43,7 @@ class Settings:
     considered: int = 16
     c_visit: float = 50.0
     c_scale: float = 1.0
-    q_spread: float = 0.06
+    q_spread: float = 0.2
     virtual_loss: float = 0.2
     max_inflight: int = 1
     temperature: float = 1.0

@@ -113,7 +113,7 @@ class ReplaySampler:
         plies_per_game: int = 8,
         c_visit: float = 50.0,
         c_scale: float = 1.0,
-        q_spread: float = 0.06,
+        q_spread: float = 0.2,
     ) -> None:
         """Prepare the window.
 

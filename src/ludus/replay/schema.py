@@ -33,12 +33,12 @@ class ReplaySchema:
     action_space_id: str
     c_visit: float = 50.0
     c_scale: float = 1.0
-    q_spread: float = 0.06
+    q_spread: float = 0.2
     format_version: int = FORMAT_VERSION
 
     @classmethod
     def of(
-        cls, game: GameShape, *, c_visit: float = 50.0, c_scale: float = 1.0, q_spread: float = 0.06
+        cls, game: GameShape, *, c_visit: float = 50.0, c_scale: float = 1.0, q_spread: float = 0.2
     ) -> ReplaySchema:
         """The schema of a game and of the search settings that targets are derived with."""
         return cls(

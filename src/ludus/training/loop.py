@@ -203,8 +203,9 @@ class Loop:
 
     def _leave(self, leave: Leave) -> Ending:
         session = self._session
-        self._commit(required=True)
+        # Before the commit, which makes the line durable: what lies behind a commit is cut on resume.
         session.run.events.append("ended", state=leave.state, reason=leave.reason)
+        self._commit(required=True)
         self._reporter.status(leave.state, None, reason=leave.reason)
         where, name = session.run.path, session.run.manifest.recipe
         game = session.entry.name
@@ -217,7 +218,7 @@ class Loop:
         text = (
             f"{leave.reason}; everything is committed in {where}\n"
             f"  look:    ludus status --run {where}\n"
-            f"  measure: ludus match {game} search:run={where} greedy\n"
+            f"  measure: ludus match search:run={where} greedy --game {game}\n"
             f"  play:    ludus play {game} --against search:run={where}\n"
             f"  go on:   ludus train {name} --run {where}"
         )

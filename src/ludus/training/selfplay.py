@@ -22,6 +22,10 @@ _MOST_FALLBACKS = 0.01
 """Share of decisions whose search gave no policy past which the run stops (decisions, failures)."""
 
 
+_COUNTED = ("fallbacks", "simulations", "decisions", "collisions", "rows", "batches", "forced")
+"""Counters of the slots that are summed over all processes that worked on a phase."""
+
+
 class SelfplayPhase:
     """Games ``[iteration * n, (iteration + 1) * n)`` of the run, each keyed by its number."""
 
@@ -54,7 +58,7 @@ class SelfplayPhase:
         self._units = 0
         self._started = time.monotonic()
         self._here = 0
-        self._sums = {"fallbacks": 0, "simulations": 0, "decisions": 0, "seconds": 0.0}
+        self._sums = {**dict.fromkeys(_COUNTED, 0), "seconds": 0.0}
         if saved is not None:
             self._sums.update(saved["sums"])
             flight, _ = session.run.get_object(session.run.manifest.objects["flight"])
@@ -114,10 +118,7 @@ class SelfplayPhase:
         """Sums of the phase over all processes that worked on it."""
         now = self._slots.counters()
         return {
-            **{
-                name: self._sums[name] + now[name] - self._before[name]
-                for name in ("fallbacks", "simulations", "decisions")
-            },
+            **{name: self._sums[name] + now[name] - self._before[name] for name in _COUNTED},
             "seconds": self._sums["seconds"] + time.monotonic() - self._started,
         }
 
@@ -134,13 +135,18 @@ class SelfplayPhase:
     def _log_roots(self) -> None:
         log = self._session.run.log("roots")
         plies = self._session.run.counters["plies"]
+        totals = self._totals()
         for root in self._slots.sample_roots()[:2]:
+            policy = np.asarray(root["policy"])
             log.append(
                 "mcts_root",
                 step=plies,
                 stream="global_ply",
                 iteration=self._session.iteration,
-                fallbacks=self._totals()["fallbacks"],
+                fallbacks=totals["fallbacks"],
+                fallback_rate=totals["fallbacks"] / max(1, totals["decisions"]),
+                pi_entropy=float(-(policy * np.log(np.maximum(policy, 1e-12))).sum()),
+                pi_max=float(policy.max()),
                 **root,
             )
 
@@ -183,6 +189,10 @@ class SelfplayPhase:
             "simulations": totals["simulations"],
             "fallbacks": totals["fallbacks"],
             "fallback_rate": totals["fallbacks"] / max(1, totals["decisions"]),
+            "collisions": totals["collisions"],
+            "collision_rate": totals["collisions"] / max(1, totals["simulations"]),
+            "forced": totals["forced"],
+            "mean_batch_rows": totals["rows"] / max(1, totals["batches"]),
             "games_per_second": self.total / seconds,
             "leaves_per_second": totals["simulations"] / seconds,
             "seconds": seconds,

@@ -100,7 +100,7 @@ class SearchSettings(_Section):
     c_visit: float = Field(50.0, ge=0, description="Offset of visits in the weight of Q (Gumbel).")
     c_scale: float = Field(1.0, ge=0, description="Factor of the weight of Q (Gumbel).")
     q_spread: float = Field(
-        0.06, gt=0, description="Spread of true Q that its standard error is held against (Gumbel)."
+        0.2, gt=0, description="Spread of true Q that its standard error is held against (Gumbel)."
     )
     virtual_loss: float = Field(0.2, ge=0, description="Taken from Q for a simulation in flight.")
     max_inflight_per_game: int = Field(
