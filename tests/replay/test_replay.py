@@ -152,7 +152,7 @@ def test_shards_hold_fixed_ranges_and_the_rest_is_the_tail(chunks, records):
     assert store.window().digest() == records.digest()
     meta = json.loads(disk.files["replay/shard_000002.meta.json"])
     assert (meta["first_game"], meta["end_game"], meta["games"]) == (32, 48, 16)
-    assert meta["rules_id"] == GAME.rules_id and meta["format_version"] == 1
+    assert meta["ruleset_id"] == GAME.rules_id and meta["protocol_version"] == 1
 
 
 def test_bytes_never_depend_on_when_games_arrived_or_were_flushed(chunks, records):
@@ -209,7 +209,7 @@ def test_another_schema_or_damage_is_refused_naming_both(chunks):
     restore()
     with pytest.raises(VersionError, match=r"c_scale 1\.0, but this run needs 0\.5"):
         restore(ReplaySchema.of(GAME, c_scale=0.5))
-    other = {**SCHEMA.as_json(), "encoder_id": "yatzy_v2"}
+    other = {**SCHEMA.as_json(), "feature_schema_id": "yatzy_v2"}
     with pytest.raises(VersionError, match=f"'{GAME.encoder_id}', but this run needs 'yatzy_v2'"):
         restore(ReplaySchema(**other))
     with pytest.raises(VersionError, match="games_per_shard 16, but this run needs 32"):

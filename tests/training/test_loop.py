@@ -118,6 +118,13 @@ def test_run_json_tells_the_history(played):
     assert (status["state"], status["phase"], status["iteration"]) == ("done", None, 2)
 
 
+def test_a_limit_that_is_reached_leaves_a_report(played):
+    report = json.loads((played / "reports" / "training_report.json").read_text())
+    assert report["iterations"] == 2
+    assert report["evaluation"]["first"]["games"] == 8
+    assert (played / report["champion"]["path"]).is_file()
+
+
 def test_the_first_network_and_every_champion_stay(played):
     promoted = [e["iteration"] + 1 for e in read_summary(played)["iterations"] if e["promoted"]]
     names = sorted(path.name for path in (played / "models").glob("champion-*.safetensors"))

@@ -18,23 +18,23 @@ class ReplaySchema:
 
     Attributes:
         game: name of the game.
-        rules_id: rules variant.
-        encoder_id: observation encoding that derives the rows.
+        ruleset_id: rules variant.
+        feature_schema_id: observation encoding that derives the rows.
         action_space_id: action numbering.
         c_visit: of the improved policy (Danihelka et al. 2022, section 3) in derived targets.
         c_scale: likewise.
-        q_spread: floor of the spread of Q by which its noise under chance is judged.
-        format_version: of the columns.
+        q_spread: spread of true Q that its standard error is held against, with chance.
+        protocol_version: of the columns.
     """
 
     game: str
-    rules_id: str
-    encoder_id: str
+    ruleset_id: str
+    feature_schema_id: str
     action_space_id: str
     c_visit: float = 50.0
     c_scale: float = 1.0
     q_spread: float = 0.2
-    format_version: int = FORMAT_VERSION
+    protocol_version: int = FORMAT_VERSION
 
     @classmethod
     def of(
@@ -43,8 +43,8 @@ class ReplaySchema:
         """The schema of a game and of the search settings that targets are derived with."""
         return cls(
             game=game.name,
-            rules_id=game.rules_id,
-            encoder_id=game.encoder_id,
+            ruleset_id=game.rules_id,
+            feature_schema_id=game.encoder_id,
             action_space_id=game.action_space_id,
             c_visit=c_visit,
             c_scale=c_scale,

@@ -22,7 +22,7 @@ from ludus.training.layers import parse_assignment
 from ludus.training.learning import TrainPhase
 from ludus.training.messages import Sender
 from ludus.training.phases import Phase
-from ludus.training.reporter import Reporter, resume_command
+from ludus.training.reporter import Reporter, resume_command, write_report
 from ludus.training.request import TrainRequest
 from ludus.training.selfplay import SelfplayPhase
 from ludus.training.session import PHASES, Session, now_ms
@@ -203,10 +203,12 @@ class Loop:
 
     def _leave(self, leave: Leave) -> Ending:
         session = self._session
-        # Before the commit, which makes the line durable: what lies behind a commit is cut on resume.
+        # Before the commit, which makes the line durable: what lies behind one is cut on resume.
         session.run.events.append("ended", state=leave.state, reason=leave.reason)
         self._commit(required=True)
         self._reporter.status(leave.state, None, reason=leave.reason)
+        if leave.state == "done":
+            write_report(session, leave.reason)
         where, name = session.run.path, session.run.manifest.recipe
         game = session.entry.name
         if leave.state == "paused":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ludus.runs import Eta, duration_text, free_bytes
+from ludus.runs import Eta, duration_text, free_bytes, replace_file
 from ludus.training.evaluating import strength
 from ludus.training.messages import Sender
 from ludus.training.phases import Phase
@@ -208,6 +209,36 @@ class Reporter:
                 "resume_command": resume_command(session),
             }
         )
+
+
+def write_report(session: Session, reason: str) -> None:
+    """``reports/training_report.json``: what the run has come to when a limit was reached."""
+    run = session.run
+    measured = next(
+        (
+            entry
+            for entry in reversed(run.iterations)
+            if (entry.get("evaluate") or {}).get("results")
+        ),
+        None,
+    )
+    document = {
+        "run_id": run.id,
+        "recipe": run.manifest.recipe,
+        "seed": run.manifest.seed,
+        **run.schema.envelope(),
+        "reason": reason,
+        "iterations": session.iteration,
+        "promotions": sum(bool(entry.get("promoted")) for entry in run.iterations),
+        "counters": run.counters.as_dict(),
+        "elapsed_seconds": run.elapsed_seconds,
+        "commit": run.manifest.sequence,
+        "champion": {"path": session.champion.ref.path, "sha256": session.champion.ref.sha256},
+        "evaluated_at_iteration": None if measured is None else measured["iteration"],
+        "evaluation": None if measured is None else measured["evaluate"]["results"],
+    }
+    data = (json.dumps(document, indent=1) + "\n").encode()
+    replace_file(run.path / "reports" / "training_report.json", data, durable=False)
 
 
 def resume_command(session: Session) -> str:
