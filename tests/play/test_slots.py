@@ -22,6 +22,7 @@ from tests.search.driving import (
 )
 
 from ludus import _core
+from ludus.errors import NumericsError
 
 JUDGE, OTHER = TableJudge(1), TableJudge(2)
 FAST = {**SEARCH, "simulations": [4, 5], "temperature": [1.0, 1.0, 0.5, 0.0]}
@@ -418,3 +419,37 @@ def test_games_that_are_restored_mid_turn_know_their_rerolls():
         if decision.ply == 7:
             seen = Seen.of(batch.observations[decision.game])
             assert seen == Seen.of(decision.state.observe(decision.state.seat))
+
+
+def test_a_fallback_is_flagged_in_the_record():
+    def broken(observation):
+        logits, value = JUDGE(observation)
+        if Seen.of(observation).rerolls == 2:
+            logits = logits * np.float32(np.nan)
+        return logits, value
+
+    drive = Drive([FAST], [broken], slots_count=64, seed=23)
+    drive.schedule(seeds(4), [(0, 0)] * 4)
+    drive.play()
+    records = drive.slots.finished()
+    fell = (records["flags"] & 8) != 0
+    assert fell.any()
+    turns = np.array([bool(d.flags & 8) for d in replay(records)])
+    rerolls = np.array([Seen.of(d.state.observe(d.state.seat)).rerolls for d in replay(records)])
+    searched = np.array([bool(d.flags & 1) for d in replay(records)])
+    assert (turns == (searched & (rerolls == 2))).all()
+
+
+def test_values_that_are_not_finite_are_refused_before_any_backup():
+    drive = self_play()
+    rows = drive.slots.collect(0, 0)
+    assert rows > 0
+    before = drive.slots.counters()
+    batch = drive.batches[0, 0]
+    batch.values[0, 0] = np.nan
+    with pytest.raises(NumericsError, match="not finite"):
+        drive.slots.supply(0, 0, batch.logits, batch.values)
+    assert drive.slots.counters() == before
+    batch.values[0, 0] = 0.0
+    drive.slots.supply(0, 0, batch.logits, batch.values)
+    assert drive.slots.counters()["expansions"] > before["expansions"]

@@ -63,10 +63,20 @@ def test_training_can_be_told_from_the_logs(played):
     for record in events(played, "selfplay_iter"):
         assert record["games"] == 72
         assert {"fallbacks", "fallback_rate", "leaves_per_second", "temperature"} <= set(record)
+        assert {"collisions", "collision_rate", "forced"} <= set(record)
+        assert 1.0 < record["mean_batch_rows"] <= 64.0
     prune = events(played, "replay_prune")
     assert prune[0]["deleted"]["shards"] == 4
-    root = events(played, "mcts_root", "roots")[0]
-    assert {"game_id", "ply", "seat", "visits", "q", "prior", "temperature"} <= set(root)
+
+
+def test_sampled_roots_tell_the_search(played):
+    for root in events(played, "mcts_root", "roots"):
+        assert {"game_id", "ply", "seat", "visits", "q", "temperature", "fallback_rate"} <= set(
+            root
+        )
+        assert len(root["prior"]) == len(root["prior_noised"]) == len(root["actions"])
+        assert root["pi_max"] == pytest.approx(max(root["policy"]))
+        assert 0.0 <= root["pi_entropy"] <= np.log(len(root["policy"])) + 1e-6
 
 
 def test_gates_can_be_audited(played):

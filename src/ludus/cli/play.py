@@ -6,7 +6,6 @@ import secrets
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from ludus.cli.output import note, say
@@ -154,7 +153,7 @@ class _Session:
         text = " to ".join(f"{score:.0f}" for score in scores)
         people = [i for i, player in enumerate(self._seats) if player is None]
         if len(people) > 1:
-            best = int(np.argmax(returns))
+            best = max(range(len(returns)), key=lambda seat: float(returns[seat]))
             say(f"A draw, {text}." if not returns.any() else f"Seat {best} wins, {text}.")
             return
         mine = people[0]
@@ -210,6 +209,8 @@ class _Session:
         say("Also: hint (what a stronger head would do), show (the table again), quit.")
 
     def _hint(self, state: _core.State) -> None:
+        import numpy as np  # not at the top: `ludus --help` imports this module
+
         values_of = self._entry.suites.get("action_values")
         if values_of is not None:
             packed = np.frombuffer(state.packed(), dtype=np.uint8)[None, :]

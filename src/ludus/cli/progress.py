@@ -5,17 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from typing import TYPE_CHECKING
 
 from ludus.cli.output import note
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _LINE_SECONDS = 5.0
 
@@ -34,6 +29,16 @@ class Work:
         self._bar: Progress | None = None
         self._told = time.monotonic()
         if sys.stderr.isatty():
+            # Rich takes a tenth of a second to import: only where there is a bar.
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
+
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),

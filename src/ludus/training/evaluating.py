@@ -14,7 +14,7 @@ from ludus import _core
 from ludus.arena import Match, MatchSettings, SeedSet, Solitaire
 from ludus.players import Player, parse_player
 from ludus.runs import ObjectRef
-from ludus.training.measures import oracle_figures, oracle_rates
+from ludus.training.measures import has_solitaire, oracle_rates, solitaire
 from ludus.training.session import Session, now_ms
 
 _SEEDS_AT = (1 << 48) - 1
@@ -42,7 +42,7 @@ class EvaluatePhase:
             self._tasks = list(saved["tasks"])
         elif due(session):
             self._tasks = list(settings.opponents)
-            if settings.solitaire_games and "opponent" in session.entry.suites:
+            if settings.solitaire_games and has_solitaire(session.entry):
                 self._tasks.append(SOLITAIRE)
         self._name: str | None = None
         if self._tasks:
@@ -75,17 +75,7 @@ class EvaluatePhase:
         champion = session.opponent(session.champion, "champion", settings.simulations)
         if name == SOLITAIRE:
             games = settings.solitaire_games + settings.solitaire_games % 2
-            return Solitaire(
-                session.rules,
-                champion,
-                parse_player(str(session.entry.suites["opponent"]()), session.entry),
-                games=games,
-                seed=seed,
-                policy_id="champion",
-                bonus=session.entry.suites.get("bonus"),
-                settings=how,
-                figures=oracle_figures(session.entry),
-            )
+            return solitaire(session.entry, champion, "champion", games, seed, how)
         return Match(
             session.rules,
             champion,

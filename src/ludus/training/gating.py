@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ludus import _core
-from ludus.arena import Gate, GateSettings, MatchSettings, SeedSet
+from ludus.arena import Gate, GateSettings, Guardrail, MatchSettings, SeedSet
+from ludus.errors import ConfigError
+from ludus.players import Player
 from ludus.runs import KeepLast, ObjectRef
 from ludus.runs.objects import replace_file
-from ludus.training.measures import oracle_figures, oracle_rates
+from ludus.training.measures import has_solitaire, oracle_figures, oracle_rates, solitaire
 from ludus.training.session import Session, now_ms
 
 _SEEDS_AT = 1 << 48
@@ -37,30 +39,57 @@ class GatePhase:
         seed = _core.derive_seed(
             session.settings.run.seed, "episode", _SEEDS_AT + session.iteration
         )
+        candidate = session.opponent(session.candidate, "candidate", settings.simulations)
+        champion = session.opponent(session.champion, "champion", settings.simulations)
+        how = MatchSettings(
+            lanes=max(1, min(session.lanes, settings.groups)),
+            rows=settings.rows,
+            groups=settings.groups,
+            record=False,
+        )
         self._gate = Gate(
             session.rules,
-            session.opponent(session.candidate, "candidate", settings.simulations),
-            session.opponent(session.champion, "champion", settings.simulations),
+            candidate,
+            champion,
             SeedSet.generate(seed, settings.max_pairs, purpose="gate"),
             GateSettings(
+                mode=settings.mode,
                 pairs=settings.max_pairs,
                 null=settings.h0,
                 alternative=settings.h1,
                 alpha=settings.alpha,
                 beta=settings.beta,
                 undecided=settings.undecided_win_rate,
+                threshold=settings.threshold,
+                score_confidence=settings.score_confidence,
+                guardrail_delta=settings.guardrail_delta,
             ),
-            MatchSettings(
-                lanes=max(1, min(session.lanes, settings.groups)),
-                rows=settings.rows,
-                groups=settings.groups,
-                record=False,
-            ),
+            how,
             figures=oracle_figures(session.entry) if settings.oracle else None,
+            guardrail=self._guardrail(candidate, champion, seed, how),
         )
         if saved is not None:
             arrays, meta = session.run.get_object(session.run.manifest.objects["gate"])
             self._gate.restore(arrays, meta)
+
+    def _guardrail(
+        self, candidate: Player, champion: Player, seed: int, how: MatchSettings
+    ) -> Guardrail | None:
+        """The solitaire suites of both sides, on the same dice, when a delta is set."""
+        session = self._session
+        settings = session.settings.gating
+        if settings.guardrail_delta is None:
+            return None
+        if not has_solitaire(session.entry):
+            raise ConfigError(
+                f"gating.guardrail_delta = {settings.guardrail_delta} needs a solitaire suite, "
+                f"which {session.entry.name} has not: set it to null"
+            )
+        games = settings.guardrail_games
+        return Guardrail(
+            solitaire(session.entry, candidate, "candidate", games, seed, how),
+            solitaire(session.entry, champion, "champion", games, seed, how),
+        )
 
     def advance(self, seconds: float) -> bool:
         """Play on until the decision."""

@@ -194,13 +194,36 @@ class GatingSettings(_Section):
     """When a candidate becomes champion."""
 
     enabled: bool = Field(True, description="Off: every candidate is promoted.")
-    max_pairs: int = Field(1000, ge=1, description="Seed pairs after which it is decided anyhow.")
+    mode: Literal["sprt", "threshold"] = Field(
+        "sprt", description="Sequential test for non-regression, or a fixed number of pairs."
+    )
+    max_pairs: int = Field(
+        1000, ge=1, description="Seed pairs after which sprt is decided anyhow; those of threshold."
+    )
     h0: float = Field(0.495, gt=0, lt=1, description="Win rate of the SPRT's null hypothesis.")
     h1: float = Field(0.515, gt=0, lt=1, description="Win rate of the SPRT's alternative.")
     alpha: float = Field(0.05, gt=0, lt=0.5, description="Error of a wrong promotion.")
     beta: float = Field(0.05, gt=0, lt=0.5, description="Error of a wrong rejection.")
     undecided_win_rate: float = Field(
         0.5, ge=0, le=1, description="Promotes at the cap when the win rate is at least this."
+    )
+    threshold: float = Field(
+        0.55, ge=0, le=1, description="Win rate that promotes in mode threshold."
+    )
+    score_confidence: float | None = Field(
+        None,
+        ge=0,
+        description="Mode threshold: so many standard errors below the mean score "
+        "difference must not lie below 0 either; null: not asked.",
+    )
+    guardrail_delta: float | None = Field(
+        None,
+        ge=0,
+        description="A promotion is refused if the candidate's solitaire mean falls "
+        "below the champion's by more points than this; null: not asked.",
+    )
+    guardrail_games: int = Field(
+        400, ge=2, multiple_of=2, description="Solitaire games of each side for the guardrail."
     )
     simulations: int | None = Field(
         None, ge=0, le=60000, description="Simulations a decision; null: those of self-play."
