@@ -1,4 +1,4 @@
-"""Draws the learning curve of a Yatzy run as SVG: python tools/learning_curve.py RUN OUT.svg
+"""Draws the learning curve of a Yatzy run: python tools/learning_curve.py RUN OUT.svg.
 
 Left: mean score of self-play games by hours of training, with the oracle's, the greedy player's and
 a random player's mean for comparison. Right: win rate of the champion in the run's own evaluation.
@@ -13,7 +13,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib import pyplot
 
-ORACLE, GREEDY, RANDOM = 248.44, 200.73, 46.0
+ORACLE, GREEDY, RANDOM = 248.44, 200.73, 49.3  # the last one over 2,000 games
 
 
 def events(run: Path) -> list[dict[str, object]]:

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from ludus.errors import ConfigError
-from ludus.learners import Schedule, plan_steps
+from ludus.learners import plan_steps
+from ludus.schedules import Schedule
 
 
 def test_values_by_hand():

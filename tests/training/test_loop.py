@@ -332,3 +332,10 @@ def test_without_a_gate_every_candidate_is_promoted(tmp_path):
     path = tmp_path / "run"
     assert train(path, "gating.enabled=false", "evaluation.every=0", iterations=1) is not None
     assert Run.open(path, write=False).iterations[0]["promoted"] is True
+
+
+def test_the_search_budget_follows_its_schedule(tmp_path):
+    scale = "search.budget_scale={kind: linear, clock: iteration, start: 1, end: 3, over: 2}"
+    train(tmp_path / "run", scale, "evaluation.every=0", iterations=3)
+    budgets = [record["budgets"] for record in events(tmp_path / "run", "selfplay_iter")]
+    assert budgets == [[2, 4], [4, 8], [6, 12]]

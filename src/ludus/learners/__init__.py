@@ -8,13 +8,11 @@ from ludus.learners.alphazero import (
     torch_threads,
 )
 from ludus.learners.plan import StepPlan, plan_steps
-from ludus.learners.schedules import Schedule
 
 __all__ = [
     "AlphaZeroLearner",
     "AlphaZeroSettings",
     "Losses",
-    "Schedule",
     "StepPlan",
     "alphazero_losses",
     "plan_steps",

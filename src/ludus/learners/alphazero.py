@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from ludus.errors import ConfigError, NumericsError, VersionError
-from ludus.learners.schedules import Schedule
 from ludus.nets import ResidualMLP, Weights, arrays_of, check_arrays, load_arrays
 from ludus.replay import TrainingRows
+from ludus.schedules import Schedule
 
 _BLOCKED = -1e9
 """Added to illegal logits: probability and gradient become 0, and times 0 it is 0, not NaN."""

@@ -7,10 +7,12 @@ is a pure function of that clock, so a resumed run computes the same values.
 
 from __future__ import annotations
 
-import math
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ludus import schedules
 
 Clock = Literal["ply", "game", "iteration", "step"]
 """What a schedule counts."""
@@ -51,21 +53,19 @@ class Schedule(BaseModel):
         Args:
             tick: of the schedule's clock, >= 0.
         """
-        if tick < self.warmup:
-            return self.start * (tick + 1) / (self.warmup + 1)
-        tick -= self.warmup
-        if self.kind == "constant":
-            return self.start
-        if tick >= self.over:
-            return self.end
-        part = tick / self.over
-        if self.kind == "step":
-            return self.start
-        if self.kind == "linear":
-            return self.start + (self.end - self.start) * part
-        if self.kind == "exponential":
-            return float(self.start * (self.end / self.start) ** part)
-        return self.end + (self.start - self.end) * 0.5 * (1.0 + math.cos(math.pi * part))
+        return self._curve.at(tick, self.warmup + self.over)
+
+    @cached_property
+    def _curve(self) -> schedules.Schedule:
+        # A step is one milestone whose factor leads from start to end; other kinds ignore both.
+        return schedules.Schedule(
+            kind=self.kind,
+            start=self.start,
+            end=self.end,
+            warmup=self.warmup,
+            milestones=(self.warmup + self.over,),
+            factor=self.end / self.start if self.start else 0.0,
+        )
 
     def table(self, ticks: int) -> list[float]:
         """The values at ticks 0 .. ticks - 1, the last of which stands for all later ones."""

@@ -13,6 +13,7 @@ from ludus.errors import LudusError
 from ludus.players import Lanes, SearchPlayer, slots_settings
 from ludus.replay import GameRecords
 from ludus.runs import ObjectRef
+from ludus.training.schedules import Schedule
 from ludus.training.session import Session, now_ms, search_settings
 
 _LOOK_AT = 1000
@@ -76,14 +77,22 @@ class SelfplayPhase:
         if schedule.clock == "ply":
             temperature = schedule.table(min(session.rules.max_plies, 4096))
         else:
-            tick = session.iteration if schedule.clock == "iteration" else self._first
-            temperature = [schedule.at(tick)]
+            temperature = [self._now(schedule)]
+        search = search_settings(settings, session.rules)
+        scale = self._now(settings.search.budget_scale)
+        self._budgets = [max(0, round(scale * budget)) for budget in search["simulations"]]
         return {
-            **search_settings(settings, session.rules),
+            **search,
+            "simulations": self._budgets,
             "temperature": temperature,
             "noise_alpha": settings.search.dirichlet_alpha,
             "noise_fraction": settings.search.dirichlet_fraction,
         }
+
+    def _now(self, schedule: Schedule) -> float:
+        """The value of a schedule by iteration or game, which holds for the whole phase."""
+        tick = self._session.iteration if schedule.clock == "iteration" else self._first
+        return schedule.at(tick)
 
     def _missing(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Ids of the games that are neither in a shard nor in the tail, ascending."""
@@ -206,7 +215,7 @@ class SelfplayPhase:
             iteration=session.iteration,
             champion=session.champion.unit,
             temperature=session.settings.selfplay.temperature.model_dump(mode="json"),
-            budgets=[session.settings.search.budget_reroll, session.settings.search.budget_mark],
+            budgets=self._budgets,
             **figures,
         )
         pruned = window.prune()

@@ -90,6 +90,10 @@ class SearchSettings(_Section):
     budget_mark: int = Field(
         32, ge=0, le=60000, description="Simulations of a decision without rerolls left."
     )
+    budget_scale: Schedule = Field(
+        Schedule(kind="constant", clock="iteration", start=1.0),
+        description="Factor of both budgets in self-play, by iteration or game.",
+    )
     c_puct: float = Field(1.25, ge=0, description="Weight of the prior in PUCT.")
     fpu_reduction: float = Field(0.25, ge=0, le=2, description="First-play urgency below the node.")
     dirichlet_alpha: float = Field(0.3, gt=0, description="Of the root noise (PUCT, self-play).")
@@ -327,6 +331,8 @@ class Settings(_Section):
             raise ValueError("training.steps_per_iteration and training.epochs are both null")
         if self.selfplay.temperature.clock == "step":
             raise ValueError("selfplay.temperature.clock must be ply, game or iteration")
+        if self.search.budget_scale.clock not in ("iteration", "game"):
+            raise ValueError("search.budget_scale.clock must be iteration or game")
         if self.search.margin_weight > 0.0 and not self.model.margin_head:
             raise ValueError("search.margin_weight above 0 needs model.margin_head = true")
         return self
