@@ -88,8 +88,11 @@ def match(
         if oracle:
             report["oracle"] = _agreement(entry, plain.result())
     if out is not None:
+        from ludus.runs.objects import replace_file
+
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(report, indent=1) + "\n"
+        replace_file(out.resolve(), text.encode(), durable=True)
         note(f"report written to {out}")
     if as_json:
         if not per_pair:
