@@ -9,7 +9,7 @@ import torch
 
 from ludus import _core
 from ludus.cli.bench import Figure, in_turns
-from ludus.evaluators import LeafBatch, NetworkEvaluator
+from ludus.evaluators import LeafBatch, NetworkEvaluator, choose_precision
 from ludus.nets import NetSpec, ResidualMLP
 from ludus.players import Lanes, SearchPlayer
 
@@ -21,8 +21,9 @@ def measure(quick: bool) -> list[Figure]:
     """Leaves evaluated and backed up a second, one lane a core, beside the raw network's rate."""
     torch.set_num_threads(1)
     game = _core.game("yatzy")
-    net = ResidualMLP(game, NetSpec(hidden=256, blocks=2, margin=True), seed=1)
-    evaluator = NetworkEvaluator(net, precision="bf16")
+    net = ResidualMLP(game, NetSpec(hidden=128, blocks=2, margin=True), seed=1)
+    precision = choose_precision(net, GROUP)
+    evaluator = NetworkEvaluator(net, precision=precision)
     cores = min(os.cpu_count() or 1, SLOTS // GROUP)
     settings = {"rule": "gumbel", "simulations": [32]}
     slots = _core.Slots(
@@ -61,4 +62,5 @@ def measure(quick: bool) -> list[Figure]:
     finally:
         lanes.close()
     figure.extra["lanes"] = cores
+    figure.extra["precision"] = precision
     return [figure]

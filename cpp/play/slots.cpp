@@ -132,6 +132,11 @@ int Slots::collect(int group_index, int player) {
   const int places = group_size_ / share_;
   for (int place = 0; place < places; ++place) {
     const int first = place * rows_of_slot;
+    const auto far = static_cast<size_t>((place + 2 * kAhead) * share_);
+    if (far < group.slots.size()) {
+      const auto* tree = reinterpret_cast<const std::byte*>(&group.slots[far].tree);
+      for (size_t line = 0; line < sizeof(Tree); line += 64) __builtin_prefetch(tree + line);
+    }
     const auto ahead = static_cast<size_t>((place + kAhead) * share_);
     if (ahead < group.slots.size()) group.slots[ahead].tree.prefetch();
     bool taken = false;

@@ -122,7 +122,7 @@ NodeId Tree::new_node(const void* state, NodeKind kind, NodeId parent, int edge,
   node.parent_edge = static_cast<uint16_t>(edge);
   node.outcome = static_cast<uint16_t>(outcome);
   node.serial = static_cast<uint32_t>(nodes_.size());
-  std::memcpy(&arena_[id + kHeaderWords], state, static_cast<size_t>(info_.state_size));
+  copy_position(&arena_[id + kHeaderWords], state);
   if (kind == NodeKind::terminal) {
     float* values = priors(id);
     std::fill_n(values, kMaxSeats, 0.0F);
@@ -135,12 +135,8 @@ NodeId Tree::new_node(const void* state, NodeKind kind, NodeId parent, int edge,
     }
     used_ += terminal_words();
   } else {
-    auto* actions = reinterpret_cast<uint16_t*>(&arena_[priors_word(id)]);
-    // The actions go behind the priors, whose number is not known before: write, then move.
+    auto* actions = reinterpret_cast<uint16_t*>(&arena_[actions_word(id)]);
     const int count = game_.search_actions(state, actions);
-    const size_t floats_words = padded(static_cast<size_t>(count)) / 2;
-    std::memmove(&arena_[priors_word(id) + floats_words], actions,
-                 sizeof(uint16_t) * static_cast<size_t>(count));
     node.num_edges = static_cast<uint16_t>(count);
     node.seat = static_cast<uint8_t>(game_.seat(state));
     node.waiting = 1;
@@ -156,8 +152,7 @@ const std::byte* Tree::state(NodeId node) const {
 }
 
 const uint16_t* Tree::actions(NodeId node) const {
-  const size_t floats_words = padded(at(node).num_edges) / 2;
-  return reinterpret_cast<const uint16_t*>(&arena_[priors_word(node) + floats_words]);
+  return reinterpret_cast<const uint16_t*>(&arena_[actions_word(node)]);
 }
 
 // Visits (float, so that they share lanes with the sums) and value sums of the edges.
@@ -248,7 +243,7 @@ Tree::Step Tree::select() {
       if (before == 0.0F) node.prior_visited += priors(id)[edge];
       ++depth;
 
-      std::memcpy(position.bytes, state(id), static_cast<size_t>(info_.state_size));
+      copy_position(position.bytes, state(id));
       game_.apply(position.bytes, actions(id)[edge]);
       int outcome = 0;
       if (info_.has_chance && game_.kind(position.bytes) == NodeKind::chance) {
@@ -256,7 +251,8 @@ Tree::Step Tree::select() {
         const double quantile = offset + static_cast<double>(before) * kGoldenRatio;
         outcome = game_.outcome_at(position.bytes, quantile - std::floor(quantile));
       }
-      NodeId child = find_child(id, edge, outcome);
+      // An edge without a simulation has no children to look for.
+      NodeId child = before == 0.0F ? kNoNode : find_child(id, edge, outcome);
       if (child == kNoNode) {
         if (game_.kind(position.bytes) == NodeKind::chance)
           game_.apply_outcome(position.bytes, outcome);

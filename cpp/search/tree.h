@@ -16,7 +16,7 @@
 // the game's own dice cannot be reached from here.
 //
 // Memory: one arena of 8-byte words a tree. A node is a header, the position, and for each legal
-// search action a prior (float) and the action (uint16). Visits and value sums are added when a
+// search action its number (uint16) and a prior (float). Visits and value sums are added when a
 // simulation first goes through the node: most leaves never need them. Children are found by a
 // hash table of node ids. Select and backup allocate nothing; the arena grows, if it must, between
 // simulations and keeps its size for the next decision.
@@ -86,8 +86,7 @@ class Tree {
   }
   // The same for expand(leaf).
   void prefetch(NodeId leaf) const {
-    __builtin_prefetch(arena_.data() + leaf, 1);
-    __builtin_prefetch(arena_.data() + priors_word(leaf), 1);
+    for (size_t line = 0; line < 4; ++line) __builtin_prefetch(arena_.data() + leaf + 8 * line, 1);
   }
 
   // The root after a search.
@@ -131,10 +130,17 @@ class Tree {
   const Node& at(NodeId id) const { return *reinterpret_cast<const Node*>(&arena_[id]); }
   float* floats(uint32_t word) { return reinterpret_cast<float*>(&arena_[word]); }
   const float* floats(uint32_t word) const { return reinterpret_cast<const float*>(&arena_[word]); }
-  uint32_t priors_word(NodeId id) const { return id + kHeaderWords + state_words_; }
+  uint32_t actions_word(NodeId id) const { return id + kHeaderWords + state_words_; }
+  uint32_t priors_word(NodeId id) const { return actions_word(id) + (at(id).num_edges + 3U) / 4; }
   float* priors(NodeId id) { return floats(priors_word(id)); }
   const float* priors(NodeId id) const { return floats(priors_word(id)); }
 
+  // A loop over a word or a few, where memcpy of a size known at run time is a call.
+  void copy_position(void* to, const void* from) const {
+    auto* out = static_cast<uint64_t*>(to);
+    const auto* in = static_cast<const uint64_t*>(from);
+    for (uint32_t word = 0; word < state_words_; ++word) out[word] = in[word];
+  }
   NodeId new_node(const void* state, NodeKind kind, NodeId parent, int edge, int outcome);
   void add_stats(NodeId id);
   void reserve(size_t words);
@@ -152,8 +158,8 @@ class Tree {
   void improved_logits(float* out) const;
 
   static constexpr uint32_t kHeaderWords = sizeof(Node) / sizeof(uint64_t);
-  size_t node_words(size_t edges) const {  // header, position, priors, actions
-    return kHeaderWords + state_words_ + padded(edges) / 2 + (edges + 3) / 4;
+  size_t node_words(size_t edges) const {  // header, position, actions, priors
+    return kHeaderWords + state_words_ + (edges + 3) / 4 + padded(edges) / 2;
   }
   size_t terminal_words() const { return kHeaderWords + state_words_ + kMaxSeats / 2; }
 
