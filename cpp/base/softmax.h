@@ -42,15 +42,19 @@ inline FloatLanes exp_nonpositive(FloatLanes x) {
 // out[i] = softmax(logits)[i] for i < count; `out` has room for padded(count), its tail becomes 0.
 // Returns false, and writes the uniform distribution, if a logit is not finite.
 inline bool softmax(const float* logits, int count, float* out) {
+  const int full = count / kLanes * kLanes;
   const auto room = static_cast<int>(padded(static_cast<size_t>(count)));
-  std::memcpy(out, logits, sizeof(float) * static_cast<size_t>(count));
-  for (int i = count; i < room; ++i) out[i] = logits[0];
-  FloatLanes top = load_lanes(out);
-  IntLanes wrong{};
-  for (int i = 0; i < room; i += kLanes) {
-    const FloatLanes x = load_lanes(out + i);
+  // The last lanes repeat the first logit. They are put together in a register: a vector read from
+  // just written floats would wait for them to reach the cache.
+  FloatLanes tail;
+  for (int lane = 0; lane < kLanes; ++lane)
+    tail[lane] = full + lane < count ? logits[full + lane] : logits[0];
+  FloatLanes top = tail;
+  IntLanes wrong = (tail - tail) != 0.0F;  // NaN and infinities
+  for (int i = 0; i < full; i += kLanes) {
+    const FloatLanes x = load_lanes(logits + i);
     top = x > top ? x : top;
-    wrong |= (x - x) != 0.0F;  // NaN and infinities
+    wrong |= (x - x) != 0.0F;
   }
   float highest = top[0];
   int32_t any_wrong = 0;
@@ -62,13 +66,19 @@ inline bool softmax(const float* logits, int count, float* out) {
     for (int i = 0; i < room; ++i) out[i] = i < count ? 1.0F / static_cast<float>(count) : 0.0F;
     return false;
   }
-  for (int i = 0; i < room; i += kLanes) {
-    const FloatLanes e = exp_nonpositive(load_lanes(out + i) - highest);
-    std::memcpy(out + i, &e, sizeof(e));
-  }
-  for (int i = count; i < room; ++i) out[i] = 0.0F;
   FloatLanes sums{};
-  for (int i = 0; i < room; i += kLanes) sums += load_lanes(out + i);
+  for (int i = 0; i < full; i += kLanes) {
+    const FloatLanes e = exp_nonpositive(load_lanes(logits + i) - highest);
+    std::memcpy(out + i, &e, sizeof(e));
+    sums += e;
+  }
+  if (full < room) {
+    IntLanes index;
+    for (int lane = 0; lane < kLanes; ++lane) index[lane] = full + lane;
+    const FloatLanes e = index < count ? exp_nonpositive(tail - highest) : FloatLanes{};
+    std::memcpy(out + full, &e, sizeof(e));
+    sums += e;
+  }
   float sum = 0.0F;
   for (int lane = 0; lane < kLanes; ++lane) sum += sums[lane];
   const float scale = 1.0F / sum;
