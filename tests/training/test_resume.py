@@ -65,6 +65,19 @@ def test_pause_stop_and_time_are_gone_on_from(undisturbed, tmp_path):
     assert digests(path) == undisturbed
 
 
+@pytest.mark.parametrize("crash_at", [2, 5, 9, 14, 20])
+def test_a_start_that_ends_before_its_phase_loses_nothing(undisturbed, tmp_path, crash_at):
+    # Found by a limit that was over at once: the commit at the end dropped the games in flight.
+    path = tmp_path / "run"
+    train(path, crash_at=crash_at, commit_always=True, iterations=ITERATIONS)
+    for _ in range(2):
+        ending = train(path, minutes=1e-9, iterations=ITERATIONS)
+        assert ending is not None
+        assert "minutes are over" in ending.text
+    train(path, iterations=ITERATIONS)
+    assert digests(path) == undisturbed
+
+
 def test_counters_and_history_are_those_of_an_undisturbed_run(undisturbed, tmp_path):
     path = tmp_path / "run"
     while train(path, crash_at=9, commit_always=True, iterations=1) is None:

@@ -190,7 +190,7 @@ class Loop:
         session, phase = self._session, self._phase
 
         def action() -> Any:
-            objects, saved = phase.save() if phase is not None else ({}, session.saved)
+            objects, saved = phase.save() if phase is not None else session.kept()
             return session.commit(objects, saved)
 
         session.run.save(action, required=required, wait=self._wait)

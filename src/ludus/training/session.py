@@ -28,6 +28,9 @@ Weights = dict[str, npt.NDArray[np.float32]]
 PHASES = ("selfplay", "train", "gate", "evaluate")
 """The phases of an iteration, in order."""
 
+PHASE_OBJECTS = ("flight", "gate", "evaluation")
+"""Objects of a commit that belong to the phase in progress."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -285,6 +288,13 @@ class Session:
         objects["replay"] = self.run.put_index("replay", kept, index)
         objects["tail"] = self.run.put_object("tail", tail, {"games": len(self.replay.tail)})
         return objects
+
+    def kept(self) -> tuple[dict[str, ObjectRef], dict[str, Any] | None]:
+        """What the last commit saved of a phase that this process has not taken up yet."""
+        if self.saved is None:
+            return {}, None
+        objects = self.run.manifest.objects
+        return {name: objects[name] for name in PHASE_OBJECTS if name in objects}, self.saved
 
     def progress(self, saved: dict[str, Any] | None) -> dict[str, Any]:
         """The JSON of a commit."""
