@@ -78,6 +78,13 @@ void bind_games(nb::module_& m) {
       .def_prop_ro("state_size", [](const PyGame& g) { return g.game->info().state_size; })
       .def_prop_ro("observation_size",
                    [](const PyGame& g) { return g.game->info().observation_size; })
+      .def_prop_ro("observation_shape",
+                   [](const PyGame& g) {
+                     const std::vector<int>& shape = g.game->info().observation_shape;
+                     nb::list sizes;
+                     for (const int size : shape) sizes.append(size);
+                     return nb::tuple(sizes);
+                   })
       .def_prop_ro("decision_kinds", [](const PyGame& g) { return g.game->info().decision_kinds; })
       .def_prop_ro("rules_id", [](const PyGame& g) { return g.game->info().rules_id; })
       .def_prop_ro("encoder_id", [](const PyGame& g) { return g.game->info().encoder_id; })

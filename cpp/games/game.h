@@ -24,12 +24,13 @@ enum class NodeKind : uint8_t { decision = 0, chance = 1, terminal = 2 };
 struct GameInfo {
   std::string name;
   int num_seats = 2;
-  int num_actions = 0;   // actions are integers in [0, num_actions)
-  int max_legal = 0;     // most search actions of any position
-  int max_plies = 0;     // longest game, in decisions
-  int max_outcomes = 0;  // most outcomes of one chance event, 0 without chance
-  int state_size = 0;    // bytes of a position, at most kMaxState
-  int observation_size = 0;
+  int num_actions = 0;                      // actions are integers in [0, num_actions)
+  int max_legal = 0;                        // most search actions of any position
+  int max_plies = 0;                        // longest game, in decisions
+  int max_outcomes = 0;                     // most outcomes of one chance event, 0 without chance
+  int state_size = 0;                       // bytes of a position, at most kMaxState
+  int observation_size = 0;                 // floats of an observation, the product of its shape
+  std::vector<int> observation_shape;       // planes, rows, columns on a board; {size} elsewhere
   std::vector<std::string> decision_kinds;  // names of the values of decision_kind()
   std::string rules_id;
   std::string encoder_id;

@@ -30,6 +30,7 @@ GameInfo make_info() {
   info.max_outcomes = kClasses;
   info.state_size = static_cast<int>(sizeof(State));
   info.observation_size = kObservation;
+  info.observation_shape = {kObservation};
   info.decision_kinds = {"reroll", "mark"};
   info.rules_id = "swedish_scandinavian_v1";
   info.encoder_id = "yatzy_v1";

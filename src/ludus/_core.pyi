@@ -33,6 +33,9 @@ class Game:
     def observation_size(self) -> int: ...
 
     @property
+    def observation_shape(self) -> tuple: ...
+
+    @property
     def decision_kinds(self) -> list[str]: ...
 
     @property

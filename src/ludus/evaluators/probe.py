@@ -25,6 +25,7 @@ class _NetShape:
         self.num_actions = net.num_actions
         self.num_seats = 2 if net.value_columns == 1 else net.value_columns
         self.observation_size = net.num_inputs
+        self.observation_shape = (net.num_inputs,)
 
 
 def probe_batch(game: GameShape, rows: int) -> LeafBatch:

@@ -39,6 +39,11 @@ class GameShape(Protocol):
         ...
 
     @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """Planes, rows and columns on a board; one number elsewhere."""
+        ...
+
+    @property
     def rules_id(self) -> str:
         """Identifier of the rules variant."""
         ...

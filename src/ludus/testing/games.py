@@ -91,6 +91,8 @@ class GameLike(Protocol):
     @property
     def observation_size(self) -> int: ...  # noqa: D102
     @property
+    def observation_shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
     def decision_kinds(self) -> list[str]: ...  # noqa: D102
     @property
     def has_chance(self) -> bool: ...  # noqa: D102
