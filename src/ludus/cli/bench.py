@@ -3,102 +3,49 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import statistics
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ludus.cli import output
 from ludus.errors import UserError
+from ludus.measure import Figure, Goal, in_turns, turns
 
-_CALIBRATION_BLOCKS = 2_000_000
+if TYPE_CHECKING:
+    from ludus.measure.comparison import Comparison
+
+__all__ = ["Figure", "Goal", "in_turns", "register"]
+"""Benchmarks import their tools from here, in every revision that is compared."""
 
 
-@dataclass
-class Figure:
-    """One measured rate.
+def _root() -> Path:
+    """The clone.
 
-    Attributes:
-        name: what was measured.
-        unit: of the rates.
-        rates: one for each turn.
-        calibration: million Philox blocks a second of one core, taken between the turns.
-        against: what ``ratio`` compares with, or None.
-        ratio: median over the turns of this rate over the other's in the same turn, or None.
-        extra: further figures by name.
+    Raises:
+        UserError: there is none around this package.
     """
-
-    name: str
-    unit: str
-    rates: list[float]
-    calibration: list[float]
-    against: str | None = None
-    ratio: float | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def median(self) -> float:
-        """Median rate over the turns."""
-        return statistics.median(self.rates)
-
-
-def _rate(work: Callable[[], float]) -> float:
-    began = time.perf_counter()
-    done = work()
-    return done / (time.perf_counter() - began)
-
-
-def in_turns(
-    name: str,
-    unit: str,
-    work: Callable[[], float],
-    *,
-    against: tuple[str, Callable[[], float]] | None = None,
-    quick: bool = False,
-) -> Figure:
-    """Measure ``work`` (which returns how much it did) in turns with a calibration and a rival.
-
-    Args:
-        name: of the figure.
-        unit: of its rate.
-        work: one turn.
-        against: name and work of what to compare with, measured in the same turns.
-        quick: three turns instead of seven.
-    """
-    from ludus import _core
-
-    def calibrate() -> float:
-        _core.calibration_work(_CALIBRATION_BLOCKS)
-        return _CALIBRATION_BLOCKS / 1e6
-
-    work()  # warm-up
-    rates, calibration, ratios = [], [], []
-    for _ in range(3 if quick else 7):
-        calibration.append(_rate(calibrate))
-        rates.append(_rate(work))
-        if against is not None:
-            ratios.append(rates[-1] / _rate(against[1]))
-    return Figure(
-        name,
-        unit,
-        rates,
-        calibration,
-        against[0] if against else None,
-        statistics.median(ratios) if ratios else None,
-    )
-
-
-def _folder() -> Path:
-    folder = Path(__file__).resolve().parents[3] / "benchmarks"
-    if not folder.is_dir():
+    root = Path(__file__).resolve().parents[3]
+    if not (root / "benchmarks").is_dir():
         raise UserError("ludus bench needs the folder benchmarks of a clone: this is none")
-    return folder
+    return root
+
+
+def _known(root: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((root / "benchmarks").glob("*.py"))}
+
+
+def _choose(names: Sequence[str], known: dict[str, Path]) -> list[Path]:
+    for name in names:
+        if name not in known:
+            raise UserError(f"there is no benchmark '{name}'; there are: {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)] or list(known.values())
 
 
 def _load(path: Path) -> ModuleType:
@@ -110,46 +57,181 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-def _run(chosen: list[Path], quick: bool) -> list[Figure]:
+def _run(chosen: Sequence[Path], quick: bool, count: int | None) -> list[Figure]:
     figures: list[Figure] = []
     for path in chosen:
         output.note(f"bench {path.stem} ...")
-        figures += _load(path).measure(quick)
+        with turns(count):
+            figures += _load(path).measure(quick)
     return figures
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "machine": platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "system": platform.system(),
+        "python": sys.version.split()[0],
+    }
 
 
 def _line(figure: Figure) -> tuple[object, ...]:
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f} x {figure.against}"
-    extra = ", ".join(f"{key} {value}" for key, value in figure.extra.items())
-    spread = f"{min(figure.rates):,.0f} .. {max(figure.rates):,.0f}"
+    extra = ", ".join(f"{key} {_extra(value)}" for key, value in figure.extra.items())
+    spread = f"{_number(min(figure.rates))} .. {_number(max(figure.rates))}"
     calibration = f"{statistics.median(figure.calibration):.1f}"
-    return figure.name, f"{figure.median:,.0f}", figure.unit, spread, calibration, ratio, extra
+    goal = ""
+    if figure.goal is not None:
+        sense = ">=" if figure.goal.sense == "least" else "<="
+        unit = " ratio" if figure.goal.on == "ratio" else ""
+        goal = f"{figure.verdict or 'not measured'}: {sense} {figure.goal.value:,g}{unit}"
+    return figure.name, _number(figure.median), figure.unit, spread, calibration, ratio, goal, extra
+
+
+def _number(value: float) -> str:
+    """With three digits at least."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _extra(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(
+            f"{key} {part:.0%}" if isinstance(part, float) else f"{key} {part}"
+            for key, part in value.items()
+        )
+    return str(value)
+
+
+def _show(figures: Sequence[Figure]) -> None:
+    head = ("benchmark", "median", "unit", "range", "machine", "ratio", "goal", "more")
+    output.say(output.table(head, [_line(figure) for figure in figures]))
+    output.say("machine: million Philox blocks a second of one core, measured between the turns")
+    for figure in figures:
+        if figure.verdict == "missed":
+            output.say(f"missed: {figure.name}; bottleneck: {figure.bottleneck}")
+
+
+def _show_comparisons(
+    comparisons: Sequence[Comparison], notes: Sequence[str], against: str
+) -> None:
+    rows = [
+        (
+            c.name,
+            f"{c.ratio:.3f}",
+            f"{c.low:.2f} .. {c.high:.2f}",
+            "" if c.threshold is None else f"{c.threshold:.1%}",
+            c.verdict,
+        )
+        for c in comparisons
+    ]
+    output.say()
+    output.say(output.table(("now over " + against, "ratio", "range", "noise", "verdict"), rows))
+    for text in notes:
+        output.say(output.printable(text))
+    slower = [f"{c.name} ({c.ratio:.2f})" for c in comparisons if c.verdict == "slower"]
+    output.say("slower: " + ", ".join(slower) if slower else "nothing is slower beyond the noise")
+
+
+def _print_json(
+    figures: Sequence[Figure], comparisons: Sequence[Comparison] | None, notes: Sequence[str]
+) -> None:
+    from ludus.measure.comparison import FORMAT
+
+    report: dict[str, Any] = {
+        "format": FORMAT,
+        **_machine(),
+        "figures": [figure.as_json() for figure in figures],
+    }
+    if comparisons is not None:
+        report["comparisons"] = [comparison.as_json() for comparison in comparisons]
+        report["slower"] = [c.name for c in comparisons if c.verdict == "slower"]
+        report["notes"] = list(notes)
+    output.print_json(report)
+
+
+def _against_revision(
+    root: Path, revision: str, chosen: Sequence[Path], quick: bool, count: int | None
+) -> tuple[list[Figure], list[Comparison], list[str]]:
+    """Measure the chosen benchmarks in alternating turns with another revision."""
+    from ludus.measure.alternating import alternate
+    from ludus.measure.revision import checked_out, find_commit
+
+    figures: list[Figure] = []
+    comparisons: list[Comparison] = []
+    notes: list[str] = []
+    commit = find_commit(root, revision)
+    with checked_out(root, commit, output.note) as other:
+        for path in chosen:
+            theirs = other.root / "benchmarks" / path.name
+            if not theirs.is_file():
+                notes.append(f"{path.stem}: revision {commit[:12]} has no such benchmark; skipped")
+                continue
+            if theirs.read_bytes() != path.read_bytes():
+                notes.append(f"{path.stem}: its file differs between the two; each runs its own")
+            output.note(f"bench {path.stem}, in turns with {commit[:12]} ...")
+            outcome = alternate(
+                path,
+                theirs,
+                source=other.source,
+                own_core=other.own_core,
+                turns=count or (3 if quick else 7),
+                quick=quick,
+                log=root / "build" / "bench" / f"{path.stem}.log",
+                note=output.note,
+            )
+            figures += outcome.figures
+            comparisons += outcome.comparisons
+            notes += outcome.notes
+    return figures, comparisons, notes
+
+
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Benchmarks; none: all.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Short turns, for a first look.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    count: Annotated[
+        int | None, typer.Option("--turns", help="Turns of each figure.", min=1, max=1000)
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", help="Compare with a revision of this clone, or a file of --json."
+        ),
+    ] = None,
+) -> None:
+    """Measure this machine: rules, tree, oracle, evaluator, self-play, saving.
+
+    With --against, each figure is also compared: with the report of an earlier --json by the
+    machine's figure, with a revision in alternating turns.
+    """
+    root = _root()
+    chosen = _choose(names or [], _known(root))
+    figures: list[Figure]
+    comparisons: list[Comparison] | None = None
+    notes: list[str] = []
+    if against is None:
+        figures = _run(chosen, quick, count)
+    elif Path(against).is_file():
+        from ludus.measure.comparison import against_report, read_report
+
+        before = read_report(Path(against))
+        figures = _run(chosen, quick, count)
+        comparisons, missing = against_report(figures, before)
+        notes = [f"{name}: {against} does not have it" for name in missing]
+    else:
+        figures, comparisons, notes = _against_revision(root, against, chosen, quick, count)
+    if as_json:
+        _print_json(figures, comparisons, notes)
+        return
+    _show(figures)
+    if comparisons is not None:
+        _show_comparisons(comparisons, notes, against or "")
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-
-    @app.command()
-    def bench(
-        name: str = typer.Argument("", help="One benchmark; none: all."),
-        quick: bool = typer.Option(False, "--quick", help="Short turns, for a first look."),
-        as_json: bool = typer.Option(False, "--json", help="Machine-readable."),
-    ) -> None:
-        """Measure this machine: rules, tree, oracle, evaluator, self-play."""
-        known = {path.stem: path for path in sorted(_folder().glob("*.py"))}
-        if name and name not in known:
-            raise UserError(f"there is no benchmark '{name}'; there are: {', '.join(known)}")
-        figures = _run([known[name]] if name else list(known.values()), quick)
-        if as_json:
-            output.print_json(
-                {
-                    "machine": platform.processor() or platform.machine(),
-                    "figures": [{**asdict(figure), "median": figure.median} for figure in figures],
-                }
-            )
-            return
-        head = ("benchmark", "median", "unit", "range", "machine", "ratio", "more")
-        output.say(output.table(head, [_line(figure) for figure in figures]))
-        output.say(
-            "machine: million Philox blocks a second of one core, measured between the turns"
-        )
+    app.command("bench")(bench)
