@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +27,7 @@ echo "$@" >> "$root/calls"
 if [ -e "$root/slow" ]; then sleep 1; fi
 case "$*" in
   *--editable*) if [ -e "$root/broken" ]; then cat "$root/broken"; exit 1; fi ;;
+  *"pip install"*openvino*) if [ -e "$root/no-openvino" ]; then cat "$root/no-openvino"; exit 1; fi ;;
 esac
 """
 
@@ -84,11 +86,16 @@ def calls(root: Path) -> list[str]:
 def test_installs_once_then_starts_at_once(clone: Path) -> None:
     done = run(clone, "train", "yatzy", "--set", "a.b=c d")
     assert done.returncode == 0, done.stderr
-    packages, project, command = calls(clone)
+    packages, openvino, onnx, project, command = calls(clone)
     assert "-c requirements.lock" in packages
     assert "nanobind" in packages
     assert "torch" in packages
     assert "pytest" not in packages
+    assert "openvino" not in packages
+    assert "-c requirements.lock" in openvino
+    assert "openvino>=" in openvino
+    assert "onnxruntime>=" in onnx
+    assert "openvino>=" not in onnx
     assert "--no-build-isolation --no-deps --editable ." in project
     assert command == "-P -m ludus.cli train yatzy --set a.b=c d"
     assert "ludus: installing packages" in done.stderr
@@ -111,7 +118,7 @@ def test_a_changed_source_is_compiled_and_nothing_else(clone: Path) -> None:
     assert len(calls(clone)) == 2
     (clone / "requirements.lock").write_text("torch==2.13.0\n")
     run(clone, "x")
-    assert len(calls(clone)) == 3  # packages, project, command
+    assert len(calls(clone)) == 5  # packages, two extras, project, command
 
 
 def test_files_that_nothing_is_built_from_do_not_matter(clone: Path) -> None:
@@ -137,13 +144,77 @@ def test_developer_tools_come_with_the_tests_only(clone: Path) -> None:
     run(clone, "x")
     calls(clone)
     run(clone, "test", "--slow", "-k", "dice")
-    packages, _, command = calls(clone)
+    packages, command = calls(clone)
     assert "pytest" in packages
     assert command == "-P -m pytest -m not browser and not peer and not gpu -k dice"
     run(clone, "x")  # and they stay
     assert calls(clone) == ["-P -m ludus.cli x"]
     run(clone, "test")
     assert calls(clone) == ["-P -m pytest"]
+
+
+def test_an_extra_that_fails_is_remembered_and_no_error(clone: Path) -> None:
+    (clone / "no-openvino").write_text("ERROR: No matching distribution found for openvino\n")
+    done = run(clone, "x")
+    assert done.returncode == 0
+    assert calls(clone)[-1] == "-P -m ludus.cli x"
+    assert "ludus: openvino could not be installed (a pinned package is not offered" in done.stderr
+    assert "  | " not in done.stderr
+    remembered = json.loads((clone / ".venv/ludus-extras.json").read_text())
+    assert list(remembered["failed"]) == ["openvino"]
+    assert "LUDUS_EXTRA_INDEX" in remembered["failed"]["openvino"]
+    assert run(clone, "x").stderr == ""
+    assert calls(clone) == ["-P -m ludus.cli x"], "what failed must not be tried at every command"
+
+
+@pytest.mark.parametrize("how", ["lock", "setup", "setup fast", "setup openvino"])
+def test_an_extra_that_failed_is_tried_again(clone: Path, how: str) -> None:
+    (clone / "no-openvino").write_text("Temporary failure in name resolution\n")
+    run(clone, "x")
+    (clone / "no-openvino").unlink()
+    calls(clone)
+    if how == "lock":
+        (clone / "requirements.lock").write_text("torch==2.13.0\n")
+        run(clone, "x")
+    else:
+        assert run(clone, *how.split()).returncode == 0
+    assert sum("openvino>=" in line for line in calls(clone)) == 1
+    assert json.loads((clone / ".venv/ludus-extras.json").read_text()) == {"failed": {}}
+    run(clone, "setup", "fast")
+    assert calls(clone) == []
+
+
+def test_setup_of_another_extra_leaves_a_failed_one_alone(clone: Path) -> None:
+    (clone / "no-openvino").write_text("ERROR: No matching distribution found\n")
+    run(clone, "setup", "openspiel")
+    tried = [line for line in calls(clone) if "openvino>=" in line or "open_spiel" in line]
+    assert len(tried) == 2
+    run(clone, "x")
+    run(clone, "test")
+    assert not [line for line in calls(clone) if "openvino>=" in line or "open_spiel" in line]
+
+
+def test_setup_all_installs_everything(clone: Path) -> None:
+    run(clone, "setup", "all")
+    text = "\n".join(calls(clone))
+    for package in ("openvino", "onnxruntime", "open_spiel", "pytest", "mkdocs"):
+        assert package in text
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"failed": 3}', '{"failed": ["openvino"]}'])
+def test_a_damaged_list_of_failed_extras_is_none(
+    launcher: ModuleType, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "ludus-extras.json").write_text(text)
+    assert launcher.failed_extras(str(tmp_path)) == {}
+
+
+def test_fast_is_what_the_launcher_installs(launcher: ModuleType, repository: Path) -> None:
+    """The extra of pyproject.toml, for those who use pip, and the launcher's own mean the same."""
+    with (repository / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    assert set(launcher.EXTRAS) | {"fast"} == set(extras)
+    assert set(extras["fast"]) == {x for name in launcher.GROUPS["fast"] for x in extras[name]}
 
 
 def test_a_failed_compilation_shows_its_end_and_is_tried_again(clone: Path) -> None:
@@ -226,7 +297,9 @@ def test_a_newer_python_on_the_path_is_found(
 def test_an_unknown_extra_is_refused(clone: Path) -> None:
     done = run(clone, "setup", "toys")
     assert done.returncode == 2
-    assert done.stderr == "ludus: setup knows the extras dev and docs, not toys\n"
+    assert done.stderr == (
+        "ludus: setup knows the extras openvino, onnx, dev, docs, openspiel, fast, all; not toys\n"
+    )
 
 
 def test_an_extra_index_reaches_pip(clone: Path) -> None:
@@ -241,7 +314,7 @@ def test_a_moved_clone_is_installed_again(clone: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     clone.rename(moved)
     run(moved, "x")
-    assert len(calls(moved)) == 3
+    assert len(calls(moved)) == 5
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"packages": 1}', '{"extras": "dev"}'])

@@ -29,6 +29,7 @@ COMMAND_MODULES = (
     "players",
     "oracle",
     "bench",
+    "profile",
     "doctor",
 )
 """Modules of this room that register commands, in the order of the help."""

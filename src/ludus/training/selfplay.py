@@ -10,7 +10,7 @@ import numpy as np
 
 from ludus import _core
 from ludus.errors import LudusError
-from ludus.players import Lanes, SearchPlayer, slots_settings
+from ludus.players import Lanes, PhaseSeconds, SearchPlayer, slots_settings
 from ludus.replay import GameRecords
 from ludus.runs import ObjectRef
 from ludus.training.schedules import Schedule
@@ -164,6 +164,20 @@ class SelfplayPhase:
         flight = self._slots.in_flight()
         ref = self._session.run.put_object("flight", flight, {"games": len(flight["game_id"])})
         return {"flight": ref}, {"sums": self._totals()}
+
+    @property
+    def seconds(self) -> PhaseSeconds:
+        """What the lanes of this process spent their time on."""
+        return self._lanes.seconds
+
+    @property
+    def lanes(self) -> int:
+        """Threads that play."""
+        return self._lanes.lanes
+
+    def counters(self) -> Mapping[str, int]:
+        """Counters of the slots of this process."""
+        return dict(self._slots.counters())
 
     def view(self) -> Mapping[str, Any]:
         """Games done and speeds of this process."""
