@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json as json_module
 import os
 import platform
 import shutil
+import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 import ludus
-from ludus.cli.output import print_json, printable, say
+from ludus.cli.output import print_json, printable, say, table
 
 _PACKAGES = (
     "numpy",
@@ -28,7 +31,17 @@ _PACKAGES = (
     "zstandard",
     "scipy",
     "rich",
+    "openvino",
+    "onnxruntime",
+    "onnx",
+    "open_spiel",
 )
+
+_ROWS = 256
+"""Of the batch that backends are timed with."""
+
+_TWO_THREADS = 1.6
+"""Two threads that do less than this many times the work of one are worth a note."""
 
 
 def register(app: typer.Typer) -> None:
@@ -40,13 +53,18 @@ def doctor(
     runs: Annotated[Path, typer.Option("--runs", help="Folder of runs to look at.")] = Path("runs"),
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
-    """Check the machine, the versions, the backends with a short timing, and the disk."""
-    report: dict[str, Any] = {"problems": []}
+    """Check the machine, the versions, the backends with a short timing, and the disk.
+
+    A note is worth knowing, a problem is an error (exit code 1).
+    """
+    report: dict[str, Any] = {"problems": [], "notes": []}
     parts: tuple[tuple[str, Callable[[], Any]], ...] = (
         ("machine", _machine),
         ("versions", _versions),
         ("core", _core_speed),
+        ("threads", _threads),
         ("backends", _backends),
+        ("extras", _extras),
         ("disk", lambda: _disk(runs)),
         ("variables", _variables),
     )
@@ -56,6 +74,7 @@ def doctor(
         except Exception as error:  # noqa: BLE001 - every finding of a doctor is worth telling
             report[name] = None
             report["problems"].append(f"{name}: {type(error).__name__}: {error}")
+    report["notes"] += _notes(report)
     disk = report["disk"] or {}
     if disk.get("free_bytes", 1 << 40) < 2_000_000_000:
         report["problems"].append("disk: under 2 GB are free")
@@ -125,26 +144,85 @@ def _core_speed() -> dict[str, Any]:
     return {"games": _core.game_names(), "simulations_per_second": round(done / seconds)}
 
 
+def _threads() -> dict[str, Any]:
+    """Million Philox blocks a second of one core; how much more two threads do than one."""
+    from ludus import _core
+    from ludus.measure import calibrate
+
+    blocks = 1_000_000
+
+    def together(count: int) -> float:
+        threads = [
+            threading.Thread(target=_core.calibration_work, args=(blocks,)) for _ in range(count)
+        ]
+        start = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return count * blocks / (time.perf_counter() - start)
+
+    together(2)
+    ratios = [together(2) / together(1) for _ in range(7)]
+    return {
+        "machine_figure": round(calibrate(), 1),
+        "two_threads_over_one": round(statistics.median(ratios), 2),
+    }
+
+
 def _backends() -> dict[str, Any]:
+    """What can evaluate networks here, measured now or at an earlier time and kept."""
     import torch
 
     from ludus import _core
-    from ludus.evaluators import NetworkEvaluator, positions_per_second
     from ludus.nets import build
 
     torch.set_num_threads(1)
     rules = _core.game(_core.game_names()[0])
     net = build(rules)
-    speeds = {
-        "f32": positions_per_second(NetworkEvaluator(net, precision="f32"), rules, 256),
-        "bf16": positions_per_second(NetworkEvaluator(net, precision="bf16"), rules, 256),
-    }
+    chosen, rows = _calibrated(net, rules)
     return {
         "torch": torch.__version__,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "positions_per_second": {name: round(speed) for name, speed in speeds.items()},
         "cuda": torch.cuda.is_available(),
+        "network": f"{net.parameter_count:,} weights, batches of {_ROWS}",
+        "chosen": chosen,
+        "rows": rows,
     }
+
+
+def _calibrated(net: Any, rules: Any) -> tuple[str, list[dict[str, Any]]]:
+    """The backend that ``runtime.backend: auto`` takes, and a row of JSON for each one known."""
+    from ludus.evaluators import best_of, calibration_report
+
+    report = calibration_report(net, rules, _ROWS)
+    return best_of(report), [row.as_json() for row in report]
+
+
+def _extras() -> dict[str, str]:
+    """Extras that the launcher could not install, with the reason."""
+    path = Path(sys.prefix) / "ludus-extras.json"
+    try:
+        failed = json_module.loads(path.read_bytes())["failed"]
+    except FileNotFoundError:
+        return {}
+    return {str(name): str(reason) for name, reason in dict(failed).items()}
+
+
+def _notes(report: dict[str, Any]) -> list[str]:
+    """What is no problem but should be known."""
+    notes = [
+        f"extra {name} could not be installed: {reason}; ./ludus setup {name} tries again"
+        for name, reason in (report.get("extras") or {}).items()
+    ]
+    threads, machine = report.get("threads") or {}, report.get("machine") or {}
+    ratio = threads.get("two_threads_over_one", 2.0)
+    if machine.get("cores", 1) >= 2 and ratio < _TWO_THREADS:
+        notes.append(
+            f"two threads do {ratio:.2f} times the work of one: the cores are halves of one, busy, "
+            "or shared with other machines; more lanes bring less than their number says"
+        )
+    return notes
 
 
 def _disk(runs: Path) -> dict[str, Any]:
@@ -200,8 +278,13 @@ def _show(report: dict[str, Any]) -> None:
     for name, part in report.items():
         if not isinstance(part, dict):
             continue
+        if not part:
+            continue
         say(name)
         for key, value in part.items():
+            if key == "rows":
+                _show_backends(value, part["chosen"])
+                continue
             shown = f"{value / 1e9:.1f} GB" if key.endswith("_bytes") else value
             if isinstance(value, dict):
                 shown = ", ".join(
@@ -214,7 +297,26 @@ def _show(report: dict[str, Any]) -> None:
             ):
                 shown = f"{value:,}"
             say(f"  {key.removesuffix('_bytes'):<24}{printable(shown)}")
+    for text in report["notes"]:
+        say(f"NOTE {printable(text)}")
     for problem in report["problems"]:
         say(f"PROBLEM {printable(problem)}")
     if not report["problems"]:
         say("all is well")
+
+
+def _show_backends(rows: list[dict[str, Any]], chosen: str) -> None:
+    """One line a backend."""
+    lines = []
+    for row in rows:
+        rate, difference = row.get("positions_per_second"), row.get("difference")
+        lines.append(
+            (
+                f"  {row['backend']}",
+                row.get("version") or "",
+                "" if rate is None else f"{rate:,.0f} positions/s",
+                "" if difference is None else f"differs by {difference:.1e}",
+                "chosen" if row["backend"] == chosen else row.get("note") or "",
+            )
+        )
+    say(table(("  backend", "version", "one thread", "from f32", ""), lines))
