@@ -164,7 +164,8 @@ def test_doctor(capsys):
     report = json.loads(out)
     assert code == (1 if report["problems"] else 0)
     assert report["core"]["simulations_per_second"] > 0
-    assert report["backends"]["positions_per_second"]["f32"] > 0
+    assert report["backends"]["positions_per_second"]["torch-f32"] > 0
+    assert report["backends"]["best"] in report["backends"]["positions_per_second"]
     assert report["disk"]["flock"] is True
 
 

@@ -129,20 +129,19 @@ def _backends() -> dict[str, Any]:
     import torch
 
     from ludus import _core
-    from ludus.evaluators import NetworkEvaluator, positions_per_second
+    from ludus.evaluators import best_of, calibration_report
     from ludus.nets import build
 
-    torch.set_num_threads(1)
     rules = _core.game(_core.game_names()[0])
     net = build(rules)
-    speeds = {
-        "f32": positions_per_second(NetworkEvaluator(net, precision="f32"), rules, 256),
-        "bf16": positions_per_second(NetworkEvaluator(net, precision="bf16"), rules, 256),
-    }
+    calibrated = calibration_report(net, rules, 256)
     return {
         "torch": torch.__version__,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "positions_per_second": {name: round(speed) for name, speed in speeds.items()},
+        "best": best_of(calibrated),
+        "positions_per_second": {
+            row.backend: row.positions_per_second if row.usable else row.note for row in calibrated
+        },
         "cuda": torch.cuda.is_available(),
     }
 

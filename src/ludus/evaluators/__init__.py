@@ -1,6 +1,6 @@
 """Evaluators: whatever judges a leaf batch for the search."""
 
-from ludus.evaluators.backends import BACKENDS, find_backend
+from ludus.evaluators.backends import BACKENDS, REFERENCE, find_backend
 from ludus.evaluators.base import Evaluator, ScriptedEvaluator, UniformEvaluator
 from ludus.evaluators.batch import LeafBatch
 from ludus.evaluators.cache import CachedEvaluator
@@ -25,6 +25,7 @@ __all__ = [
     "AGREEMENT_BF16",
     "AGREEMENT_F32",
     "BACKENDS",
+    "REFERENCE",
     "CachedEvaluator",
     "CalibrationRow",
     "Evaluator",

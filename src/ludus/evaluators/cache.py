@@ -163,8 +163,8 @@ def _keys(batch: LeafBatch, rows: npt.NDArray[np.int64], weights_id: str) -> lis
     keys = []
     for row in rows:
         digest = start.copy()
-        digest.update(batch.seats[row : row + 1])
-        digest.update(batch.observations[row])
-        digest.update(actions[batch.offsets[row] : batch.offsets[row + 1]])
+        digest.update(batch.seats[row : row + 1].data)
+        digest.update(batch.observations[row].data)
+        digest.update(actions[batch.offsets[row] : batch.offsets[row + 1]].data)
         keys.append(digest.digest())
     return keys

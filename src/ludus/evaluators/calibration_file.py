@@ -6,6 +6,7 @@ of another version, is as good as none: calibrating again costs a second.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -59,6 +60,8 @@ def calibration_path() -> Path:
 def load(net: Network, rows: int) -> list[CalibrationRow] | None:
     """The calibration of this machine, these packages, this architecture and batch, if kept."""
     found = _entries().get(_key(net, rows))
+    if not isinstance(found, dict):
+        return None
     try:
         report = [replace(CalibrationRow(**row), cached=True) for row in found["rows"]]
     except (TypeError, KeyError):
@@ -84,7 +87,9 @@ def store(net: Network, rows: int, report: list[CalibrationRow]) -> None:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)  # no place to keep it: it is measured each time
+        # No place to keep it: it is measured each time.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _entries() -> dict[str, Any]:

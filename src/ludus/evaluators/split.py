@@ -6,8 +6,6 @@ import threading
 
 import numpy as np
 
-import numpy as np
-
 from ludus.errors import ConfigError
 from ludus.evaluators.base import Evaluator
 from ludus.evaluators.batch import ROW_MULTIPLE, LeafBatch

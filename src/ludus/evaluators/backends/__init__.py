@@ -38,12 +38,9 @@ def find_backend(name: str) -> Backend:
         raise ConfigError(f"backend {name!r} is unknown; known are {', '.join(BACKENDS)}")
     reason = backend.unavailable()
     if reason is not None:
-        advice = (
-            "use a machine that has one"
-            if backend.device == "cuda"
-            else "install it with pip install 'ludus[fast]'"
+        raise ConfigError(
+            f"backend {name} is unavailable: {reason}; {backend.remedy()}, or take {REFERENCE}"
         )
-        raise ConfigError(f"backend {name} is unavailable: {reason}; {advice}, or use {REFERENCE}")
     return backend
 
 

@@ -61,6 +61,12 @@ class Backend:
                 return f"{package} is not installed"
         return self.obstacle()
 
+    def remedy(self) -> str:
+        """What to do about it, as the end of a sentence."""
+        if self.device == "cuda":
+            return "use a machine with a CUDA device and a torch built for it"
+        return "install it with pip install 'ludus[fast]'"
+
     def versions(self) -> dict[str, str]:
         """Versions of the packages by name; ``missing`` where one is not installed."""
         return {package: package_version(package) for package in self.packages}

@@ -34,7 +34,7 @@ _WARM_UPS = 3
 
 def obstacle() -> str | None:
     """Why there is no CUDA here, or None."""
-    if not torch.backends.cuda.is_built():
+    if not torch.backends.cuda.is_built():  # type: ignore[no-untyped-call]
         return "this torch was built without CUDA"
     return None if torch.cuda.is_available() else "there is no CUDA device"
 
@@ -82,7 +82,7 @@ class _Runner:
         net, device = program.net, program.device
         self._program = program  # keeps the weights that the graph reads
         self._device = device
-        self._stream = torch.cuda.Stream(device)
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._host_in = torch.empty(rows, net.num_inputs, pin_memory=True)
         self._host_out = torch.empty(rows, net.columns, pin_memory=True)
         self._answer: Array = self._host_out.numpy()
@@ -107,9 +107,7 @@ class _Runner:
             self._stream.synchronize()
             graph = torch.cuda.CUDAGraph()
             # Other lanes may be at work on their own streams meanwhile.
-            with torch.cuda.graph(
-                graph, stream=self._stream, capture_error_mode="thread_local"
-            ):
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 out = forward(self._in)
         return out, graph
 

@@ -53,9 +53,7 @@ class _Program:
                 _core = openvino.Core()
             model = self._models.get(rows)
             if model is None:
-                model = self._models[rows] = _core.read_model(
-                    export(self._net, self._arrays, rows)
-                )
+                model = self._models[rows] = _core.read_model(export(self._net, self._arrays, rows))
             compiled = _core.compile_model(model, "CPU", self._settings)
         return _Runner(compiled.create_infer_request(), rows, self._net.columns)
 
