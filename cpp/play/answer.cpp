@@ -33,13 +33,15 @@ void gather_logits(const FusedOutput& out, const LeafAnswer& batch) {
       throw InputError("Offsets of a leaf batch must ascend from 0 to at most " +
                        std::to_string(batch.capacity) + "; row " + std::to_string(row) + " has " +
                        std::to_string(begin) + " to " + std::to_string(end) + ".");
-    const float* from = out.fused + row * out.columns;
+    const float* __restrict from = out.fused + row * out.columns;
+    const int32_t* __restrict legal = batch.legal + begin;
+    float* __restrict logits = batch.logits + begin;
     const auto first = static_cast<uint32_t>(row * out.num_actions);
     uint32_t highest = 0;
-    for (int32_t i = begin; i < end; ++i) {
-      const uint32_t action = static_cast<uint32_t>(batch.legal[i]) - first;
+    for (int32_t i = 0; i < end - begin; ++i) {
+      const uint32_t action = static_cast<uint32_t>(legal[i]) - first;
       highest = std::max(highest, action);
-      batch.logits[i] = from[std::min(action, actions - 1)];
+      logits[i] = from[std::min(action, actions - 1)];  // never outside, whatever `legal` holds
     }
     if (highest >= actions)
       throw InputError("An entry of `legal` of row " + std::to_string(row) +

@@ -3,7 +3,8 @@
 Every backend that can be used is first asked for a short batch, which shows in one run whether it
 is hopeless (bfloat16 without instructions for it); then its answers to the probe batch are
 compared with the reference; then those left are timed in alternating short turns, so that a busy
-moment hits all alike, and the median turn counts. The result is kept in a file of the user.
+moment hits all alike, and the median turn counts. On the processor the clock is the process's own
+time on it, which other programs do not lengthen. The result is kept in a file of the user.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -100,12 +101,12 @@ def calibration_report(
 ) -> list[CalibrationRow]:
     """One row for each backend, measured now or read from the file of an earlier measurement.
 
-    For ``ludus doctor``: ``for row in calibration_report(net, rules, 256): row.as_json()``, and
+    For ``ludus doctor``: ``[row.as_json() for row in calibration_report(net, rules, 256)]``, and
     :func:`best_of` names the one that ``runtime.backend: auto`` takes. A row has ``backend``,
-    ``version``, ``positions_per_second`` (one thread; None if not timed), ``difference`` (from the
-    reference, see :data:`AGREEMENT_F32`; None for the reference or if not compared), ``usable``,
-    ``note`` (why not usable or not timed, a text such as ``unavailable: openvino is not
-    installed``; empty if all is well), ``cached``.
+    ``version``, ``positions_per_second`` (one thread, a second of processor time; None if not
+    timed), ``difference`` (from the reference, see :data:`AGREEMENT_F32`; None if not compared),
+    ``usable``, ``note`` (why it is not usable, such as ``unavailable: openvino is not installed``;
+    empty if all is well), ``cached``.
 
     Args:
         net: architecture and weights; another architecture is another measurement.
@@ -142,6 +143,11 @@ class _Candidate:
     short_rate: float = 0.0
     difference: float | None = None
     note: str = ""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds of all threads on the processor; of the wall where a device does the work."""
+        return time.process_time if self.backend.device == "cpu" else time.perf_counter
 
     def fail(self, note: str) -> None:
         """Leave it out of what follows."""
@@ -216,9 +222,9 @@ def _try(
         evaluator.evaluate(batch)  # compiles
         best = float("inf")
         for _ in range(3):
-            start = time.perf_counter()
+            start = candidate.clock()
             evaluator.evaluate(batch)
-            best = min(best, time.perf_counter() - start)
+            best = min(best, candidate.clock() - start)
             if best > _SLOW_SECONDS:
                 break
         candidate.short_rate = rows / best
@@ -261,9 +267,9 @@ def _time(candidates: list[_Candidate], game: GameShape, rows: int) -> dict[str,
         for candidate in candidates:
             evaluator = candidate.evaluator
             assert evaluator is not None
-            start = time.perf_counter()
+            start = candidate.clock()
             done = 0
-            while (seconds := time.perf_counter() - start) < _TURN_SECONDS or not done:
+            while (seconds := candidate.clock() - start) < _TURN_SECONDS or not done:
                 evaluator.evaluate(batch)
                 done += rows
             turns[candidate.backend.name].append(done / seconds)

@@ -30,7 +30,7 @@ class CalibrationRow:
     Attributes:
         backend: name.
         version: of its library, or ``missing``.
-        positions_per_second: one thread; None if it was not timed.
+        positions_per_second: one thread, by processor time; None if it was not timed.
         difference: from ``torch-f32`` on the probe batch: the largest absolute difference of a
             logit or value; for bf16 logits relative to the largest one. None if not compared.
         usable: available, in agreement and not hopelessly slow.

@@ -1,9 +1,8 @@
-"""A network as evaluator: fixed shapes, bound buffers, one thread a lane, any backend."""
+"""A network as evaluator: fixed shapes, bound buffers, any backend."""
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ludus import _core
 from ludus.errors import ConfigError, NumericsError
@@ -14,25 +13,34 @@ from ludus.nets import Network, Weights, arrays_of, check_arrays, digest_of
 
 @dataclass(frozen=True)
 class _Loaded:
-    """Weights in use, with their name."""
+    """Weights in use, with their name and the runners that nobody is using, by rows.
+
+    A runner serves one call at a time. Lanes that come and go find those of earlier ones: making
+    one compiles for its backend, which costs more than many calls. Lists are safe to pop from and
+    append to by several threads.
+    """
 
     weights_id: str
     program: Program
+    idle: dict[int, list[Runner]] = field(default_factory=dict)
 
+    def take(self, rows: int) -> Runner:
+        """A runner for one call."""
+        try:
+            return self.idle[rows].pop()
+        except (KeyError, IndexError):
+            return self.program.runner(rows)
 
-class _Scratch(threading.local):
-    """Runners of the calling thread, by number of rows, for the weights they were made of."""
-
-    def __init__(self) -> None:
-        self.loaded: _Loaded | None = None
-        self.runners: dict[int, Runner] = {}
+    def give_back(self, rows: int, runner: Runner) -> None:
+        """After a call that went well; a runner whose library failed is not used again."""
+        self.idle.setdefault(rows, []).append(runner)
 
 
 class NetworkEvaluator:
     """Evaluates leaf batches with a copy of a network's weights, on one backend.
 
     The process decides about torch threads: self-play and evaluation set them to 1 and use one
-    lane a core. Lanes may share an evaluator; each thread gets buffers of its own. The copy has no
+    lane a core. Lanes may share an evaluator; each call has buffers of its own. The copy has no
     training mode: nothing in it depends on one.
 
     Values: the network speaks from the view of the seat to move; the answer is in seat order,
@@ -63,7 +71,6 @@ class NetworkEvaluator:
         self.backend = backend
         self.margin_weight = margin_weight
         self._net = net
-        self._scratch = _Scratch()
         self._loaded = self._load(arrays_of(net))
 
     @property
@@ -74,8 +81,7 @@ class NetworkEvaluator:
     def refresh(self, arrays: Weights) -> None:
         """Take new weights of the same shape; calls that have begun finish with the old ones.
 
-        Threads compile for their backend at their next call; that costs milliseconds
-        (docs/data-path.md).
+        The next calls compile for the backend; that costs milliseconds (docs/data-path.md).
 
         Raises:
             VersionError: arrays of another network.
@@ -85,24 +91,13 @@ class NetworkEvaluator:
         self._loaded = self._load({name: array.copy() for name, array in arrays.items()})
 
     def clone(self) -> NetworkEvaluator:
-        """Another evaluator on the same weights, with buffers and a future of its own."""
+        """Another evaluator on the same weights, with a future of its own."""
         other = NetworkEvaluator.__new__(NetworkEvaluator)
         other.__dict__.update(self.__dict__)
-        other._scratch = _Scratch()
         return other
 
     def _load(self, arrays: Weights) -> _Loaded:
         return _Loaded(digest_of(arrays), self._backend.compile(self._net, arrays))
-
-    def _runner(self, rows: int) -> Runner:
-        """The calling thread's runner; the weights may have changed since its last call."""
-        scratch, loaded = self._scratch, self._loaded
-        if scratch.loaded is not loaded:
-            scratch.loaded, scratch.runners = loaded, {}
-        runner = scratch.runners.get(rows)
-        if runner is None:
-            runner = scratch.runners[rows] = loaded.program.runner(rows)
-        return runner
 
     def evaluate(self, batch: LeafBatch) -> None:
         """Fill the batch's answer; see :class:`ludus.evaluators.Evaluator`.
@@ -111,10 +106,10 @@ class NetworkEvaluator:
             NumericsError: an output of the network is not finite.
             GameError: a batch whose legal actions, offsets or seats contradict each other.
         """
-        fused = self._runner(batch.observations.shape[0]).run(batch)
-        net = self._net
+        net, loaded, rows = self._net, self._loaded, batch.observations.shape[0]
+        runner = loaded.take(rows)
         finite = _core.answer(
-            fused,
+            runner.run(batch),
             net.num_actions,
             net.value_columns,
             self.margin_weight,
@@ -124,7 +119,8 @@ class NetworkEvaluator:
             batch.logits,
             batch.values,
         )
+        loaded.give_back(rows, runner)
         if not finite:
             raise NumericsError(
-                f"network {self.weights_id[:12]}: an output for a leaf batch is not finite"
+                f"network {loaded.weights_id[:12]}: an output for a leaf batch is not finite"
             )

@@ -19,7 +19,7 @@ Precision = Literal["f32", "bf16"]
 
 
 class Runner(Protocol):
-    """One thread's buffers for one number of rows."""
+    """Buffers for one number of rows, for one call at a time."""
 
     def run(self, batch: LeafBatch) -> Array:
         """The fused output f32[rows, columns]; valid until this runner's next call."""
@@ -30,7 +30,7 @@ class Program(Protocol):
     """Weights ready for use on a backend; shared by threads and never changed."""
 
     def runner(self, rows: int) -> Runner:
-        """What the calling thread keeps; made once a thread and number of rows."""
+        """Another runner: as many are made as calls run at the same time."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""CUDA through torch: one graph a batch shape, pinned host memory, a side stream a thread.
+"""CUDA through torch: one graph a batch shape, pinned host memory, a side stream a runner.
 
 A call copies the observations into pinned memory, sends them, replays the graph of the whole
-network, and fetches the fused output, all in order on a stream that belongs to the thread; waiting
+network, and fetches the fused output, all in order on a stream that belongs to the runner; waiting
 for it releases the interpreter. So lanes overlap: one walks trees while another's batch is on the
 device. The legal logits are gathered on the host, where the fused output is small.
 """
@@ -50,7 +50,7 @@ def compile_bf16(net: Network, arrays: Weights) -> Program:
 
 
 class _Program:
-    """Weights on the device; graphs belong to threads."""
+    """Weights on the device; graphs belong to runners."""
 
     def __init__(self, net: Network, arrays: Weights, precision: Precision) -> None:
         self.net = net

@@ -21,7 +21,7 @@ def compile_f32(net: Network, arrays: Weights) -> Program:
 
 
 class _Program:
-    """Sessions by number of rows; threads share them, each with a binding of its own."""
+    """Sessions by number of rows; runners share them, each with a binding of its own."""
 
     def __init__(self, net: Network, arrays: Weights) -> None:
         self._net = net

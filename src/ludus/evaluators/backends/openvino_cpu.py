@@ -1,6 +1,6 @@
 """OpenVINO on the processor: static shapes, one stream, one thread, tensors bound in place.
 
-Requests of one compiled model that has one stream wait for each other, so every thread compiles a
+Requests of one compiled model that has one stream wait for each other, so every runner compiles a
 model of its own. Inference runs in the calling thread and releases the interpreter.
 """
 

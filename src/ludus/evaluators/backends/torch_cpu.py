@@ -1,6 +1,6 @@
 """torch on the processor, float32 and bfloat16, in inference mode.
 
-The MLP in float32 runs as ``addmm`` into buffers that a thread keeps, on weights stored
+The MLP in float32 runs as ``addmm`` into buffers that a runner keeps, on weights stored
 transposed: that measured fastest for torch (docs/data-path.md). Towers run in the layout
 ``channels_last``, and the output layer's weights are stored in that order, so nothing is moved
 between the layers. In bfloat16 the input is cast once and the fused output is cast back once.
