@@ -9,7 +9,7 @@ import torch
 
 from ludus import _core
 from ludus.cli.bench import Figure, in_turns
-from ludus.evaluators import LeafBatch, NetworkEvaluator, choose_precision
+from ludus.evaluators import LeafBatch, NetworkEvaluator, choose_backend
 from ludus.nets import NetSpec, ResidualMLP
 from ludus.players import Lanes, SearchPlayer
 
@@ -22,8 +22,8 @@ def measure(quick: bool) -> list[Figure]:
     torch.set_num_threads(1)
     game = _core.game("yatzy")
     net = ResidualMLP(game, NetSpec(hidden=128, blocks=2, margin=True), seed=1)
-    precision = choose_precision(net, GROUP)
-    evaluator = NetworkEvaluator(net, precision=precision)
+    backend = choose_backend(net, game, GROUP)
+    evaluator = NetworkEvaluator(net, backend=backend)
     cores = min(os.cpu_count() or 1, SLOTS // GROUP)
     settings = {"rule": "gumbel", "simulations": [32]}
     slots = _core.Slots(
@@ -37,7 +37,9 @@ def measure(quick: bool) -> list[Figure]:
     )
     lanes = Lanes(slots, [SearchPlayer(evaluator, settings)], game, cores)
     batch = LeafBatch.allocate(game, GROUP, slots.legal_capacity)
-    batch.offsets[-1] = GROUP * 24
+    legal = np.arange(GROUP * 24)
+    batch.legal[: GROUP * 24] = legal // 24 * game.num_actions + legal % 24
+    batch.offsets[...] = np.arange(GROUP + 1) * 24
     repeats = 100 if quick else 1_000
 
     def work() -> float:
@@ -62,5 +64,5 @@ def measure(quick: bool) -> list[Figure]:
     finally:
         lanes.close()
     figure.extra["lanes"] = cores
-    figure.extra["precision"] = precision
+    figure.extra["backend"] = backend
     return [figure]

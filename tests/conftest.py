@@ -6,7 +6,10 @@ keeps one developer's environment from changing another's results.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # Settings of the person who runs the tests are not settings of the tests (LUDUS__SECTION__KEY).
 for name in [name for name in os.environ if name.startswith("LUDUS__")]:
     del os.environ[name]
+
+# Calibrations of the tests are not those of the person either.
+os.environ["LUDUS_CACHE"] = tempfile.mkdtemp(prefix="ludus-tests-")
+atexit.register(shutil.rmtree, os.environ["LUDUS_CACHE"], ignore_errors=True)
 
 # One thread a library: results must not depend on the machine, and tests share two cores. Set
 # before anything imports numpy or torch.

@@ -13,7 +13,6 @@ from ludus.evaluators import (
     NetworkEvaluator,
     ScriptedEvaluator,
     UniformEvaluator,
-    choose_precision,
     positions_per_second,
     probe_batch,
     probe_digest,
@@ -87,17 +86,17 @@ def test_bf16_is_close_to_f32():
     net = nets.build(GAME, hidden=64, blocks=2, seed=1)
     exact, rough = make_batch(), make_batch()
     NetworkEvaluator(net).evaluate(exact)
-    NetworkEvaluator(net, precision="bf16").evaluate(rough)
+    NetworkEvaluator(net, backend="torch-bf16").evaluate(rough)
     assert np.abs(exact.values - rough.values).max() < 0.02
     assert np.abs(exact.logits - rough.logits).max() < 0.05
     assert not np.array_equal(exact.logits, rough.logits)
 
 
-@pytest.mark.parametrize("precision", ["f32", "bf16"])
-def test_a_row_has_the_same_bits_at_any_position_and_beside_any_neighbours(precision):
+@pytest.mark.parametrize("backend", ["torch-f32", "torch-bf16"])
+def test_a_row_has_the_same_bits_at_any_position_and_beside_any_neighbours(backend):
     """The rule of deterministic mode (design, section 5): fixed shape, finite padding."""
     net = nets.build(GAME, hidden=256, blocks=2, seed=1)
-    evaluator = NetworkEvaluator(net, precision=precision)
+    evaluator = NetworkEvaluator(net, backend=backend)
     batch = probe_batch(GAME, 256)
     batch.seats[...] = 0
     evaluator.evaluate(batch)
@@ -159,10 +158,10 @@ def test_training_the_network_does_not_change_an_evaluator_made_before():
     assert probe_digest(evaluator, GAME, 64) == before
 
 
-@pytest.mark.parametrize("precision", ["f32", "bf16"])
-def test_numbers_that_are_not_finite_are_refused(precision):
+@pytest.mark.parametrize("backend", ["torch-f32", "torch-bf16"])
+def test_numbers_that_are_not_finite_are_refused(backend):
     net = nets.build(GAME, hidden=32, blocks=1, seed=1)
-    evaluator = NetworkEvaluator(net, precision=precision)
+    evaluator = NetworkEvaluator(net, backend=backend)
     for bad in (np.nan, np.inf):
         batch = make_batch()
         batch.observations[17, 3] = bad
@@ -200,7 +199,7 @@ def test_uniform_and_scripted():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"precision": "f16"}, "'f16' must be 'f32' or 'bf16'"),
+        ({"backend": "f16"}, "'f16' is unknown; known are torch-f32"),
         ({"margin_weight": 2.0}, "must lie between 0 and 1"),
     ],
 )
@@ -213,9 +212,8 @@ def test_impossible_settings_are_refused(settings, sentence):
         LeafBatch.allocate(GAME, 100, 10)
 
 
-def test_precision_is_chosen_by_timing():
+def test_speed_is_measured():
     net = nets.build(GAME, hidden=32, blocks=0)
-    assert choose_precision(net, 64) in ("f32", "bf16")
     assert positions_per_second(NetworkEvaluator(net), GAME, 64, seconds=0.01) > 100
 
 

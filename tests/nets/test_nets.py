@@ -101,7 +101,7 @@ def test_a_file_gives_the_same_network_back():
     observations = torch.randn(64, 96)
     with torch.inference_mode():
         assert all(map(torch.equal, net(observations), again(observations)))
-    assert meta["checkpoint_version"] == 1 and meta["encoder_id"] == GAME.encoder_id
+    assert meta["checkpoint_version"] == 2 and meta["encoder_id"] == GAME.encoder_id
 
 
 @pytest.mark.parametrize("cut", [0, 4, 100, -1])
@@ -117,8 +117,8 @@ def test_weights_of_other_rules_or_shape_are_refused_naming_both():
     arrays, meta = nets.arrays_of(net), nets.describe(net, GAME)
     with pytest.raises(VersionError, match=rf"encoder_id '{GAME.encoder_id}'.*needs 'later'"):
         nets.from_arrays(Renamed(encoder_id="later"), arrays, meta, "best")
-    with pytest.raises(VersionError, match=r"checkpoint_version 2.*reads 1"):
-        nets.from_arrays(GAME, arrays, {**meta, "checkpoint_version": 2})
+    with pytest.raises(VersionError, match=r"checkpoint_version 3.*reads 1 and 2"):
+        nets.from_arrays(GAME, arrays, {**meta, "checkpoint_version": 3})
     with pytest.raises(VersionError, match=r"float32\[32, 96\].*needs float32\[64, 96\]"):
         nets.load_arrays(nets.build(GAME, hidden=64, blocks=1), arrays)
     with pytest.raises(VersionError, match=r"blocks\.1\.weight"):

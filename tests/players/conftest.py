@@ -18,7 +18,7 @@ CONFIG = {
         "max_inflight_per_game": 2,
         "margin_weight": 0.25,
     },
-    "runtime": {"precision": "auto", "lanes": 0},
+    "runtime": {"backend": "auto", "lanes": 0},
 }
 
 

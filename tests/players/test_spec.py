@@ -99,8 +99,8 @@ def test_evaluation_has_no_noise_and_no_temperature():
         ("uniform:inflight=1.5", ["inflight=1.5 must be an integer in 1..4096"]),
         ("first:speed=3", ["no option 'speed'"]),
         ("search:sims=3", ["needs a run: search:run=DIR"]),
-        ("policy:run=x,sims=3", ["no option 'sims'", "run, model, precision"]),
-        ("search:run=x,precision=f64", ["precision=f64 must be f32 or bf16"]),
+        ("policy:run=x,sims=3", ["no option 'sims'", "run, model, backend"]),
+        ("search:run=x,backend=f64", ["backend=f64 must be one of torch-f32, "]),
         ("runs/nowhere", ["no run directory"]),
         ("person", ["only in `ludus play`"]),
     ],
@@ -146,14 +146,14 @@ def test_search_of_a_run_is_the_runs_search(run_with_champions):
     assert player.settings["noise_fraction"] == 0.0
     assert player.settings["temperature"] == [0.0]
     assert player.evaluator.margin_weight == 0.25
-    assert player.evaluator.precision == "f32"
+    assert player.evaluator.backend == "torch-f32"
     other = parse_player(
-        f"search:run={run_with_champions},sims=5,rule=puct,margin=0,precision=bf16", ENTRY
+        f"search:run={run_with_champions},sims=5,rule=puct,margin=0,backend=torch-bf16", ENTRY
     )
     assert other.settings["simulations"] == [5]
     assert other.settings["rule"] == "puct"
     assert other.evaluator.margin_weight == 0.0
-    assert other.evaluator.precision == "bf16"
+    assert other.evaluator.backend == "torch-bf16"
 
 
 def test_players_of_a_run_play(run_with_champions):

@@ -157,7 +157,7 @@ def test_the_config_is_kept(played):
     config = Run.open(played, write=False).config
     assert config["search"]["budget_mark"] == 4
     assert config["environment"]["probe"]
-    assert config["runtime"]["precision"] == "f32"
+    assert config["runtime"]["backend"] == "torch-f32"
 
 
 def decide(monkeypatch, promoted: bool) -> None:

@@ -97,7 +97,7 @@ def test_other_numbers_are_refused_or_accepted_by_name(tmp_path, monkeypatch):
     assert train(path, minutes=0.0) is not None
     real = birth.fingerprint.fingerprint
     monkeypatch.setattr(
-        birth.fingerprint, "fingerprint", lambda precision: {**real(precision), "torch": "9.9.9"}
+        birth.fingerprint, "fingerprint", lambda backend: {**real(backend), "torch": "9.9.9"}
     )
     with pytest.raises(UserError, match=r"torch was 2.* and is 9.9.9.*--accept-change"):
         train(path, minutes=0.0)

@@ -31,7 +31,7 @@ SETTINGS = (
     "evaluation.solitaire_games=4",
     "evaluation.opponents=[first, random]",
     "runtime.unit_seconds=0.02",
-    "runtime.precision=f32",
+    "runtime.backend=torch-f32",
     "run.commit_seconds=60",
 )
 

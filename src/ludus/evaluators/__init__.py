@@ -1,23 +1,46 @@
 """Evaluators: whatever judges a leaf batch for the search."""
 
+from ludus.evaluators.backends import BACKENDS, REFERENCE, find_backend
 from ludus.evaluators.base import Evaluator, ScriptedEvaluator, UniformEvaluator
 from ludus.evaluators.batch import LeafBatch
-from ludus.evaluators.network import NetworkEvaluator, Precision
+from ludus.evaluators.cache import CachedEvaluator
+from ludus.evaluators.calibration import (
+    AGREEMENT_BF16,
+    AGREEMENT_F32,
+    best_of,
+    calibration_report,
+    choose_backend,
+)
+from ludus.evaluators.calibration_file import CalibrationRow, calibration_path
+from ludus.evaluators.machine import core_count, cpu_flags
+from ludus.evaluators.network import NetworkEvaluator
 from ludus.evaluators.probe import (
-    choose_precision,
     positions_per_second,
     probe_batch,
     probe_digest,
 )
+from ludus.evaluators.split import SplitEvaluator
 
 __all__ = [
+    "AGREEMENT_BF16",
+    "AGREEMENT_F32",
+    "BACKENDS",
+    "REFERENCE",
+    "CachedEvaluator",
+    "CalibrationRow",
     "Evaluator",
     "LeafBatch",
     "NetworkEvaluator",
-    "Precision",
     "ScriptedEvaluator",
+    "SplitEvaluator",
     "UniformEvaluator",
-    "choose_precision",
+    "best_of",
+    "calibration_path",
+    "calibration_report",
+    "choose_backend",
+    "core_count",
+    "cpu_flags",
+    "find_backend",
     "positions_per_second",
     "probe_batch",
     "probe_digest",

@@ -14,6 +14,8 @@ from ludus.nets import GameShape
 ROW_MULTIPLE = 64
 """Batches have a multiple of this many rows; others gave bits that depend on the position."""
 
+_ALIGNMENT = 64
+
 
 @dataclass(eq=False)
 class LeafBatch:
@@ -72,12 +74,74 @@ class LeafBatch:
             raise ConfigError(f"batch rows = {rows} must be a positive multiple of {ROW_MULTIPLE}")
         if legal_capacity <= 0:
             raise ConfigError(f"legal_capacity = {legal_capacity} of a batch must be at least 1")
-        return cls(
-            observations=np.zeros((rows, game.observation_size), np.float32),
-            seats=np.zeros(rows, np.int32),
-            legal=np.zeros(legal_capacity, np.int32),
-            offsets=np.zeros(rows + 1, np.int32),
-            logits=np.zeros(legal_capacity, np.float32),
-            values=np.zeros((rows, game.num_seats), np.float32),
-            num_actions=game.num_actions,
+        return cls._zeros(
+            rows, game.observation_size, game.num_seats, legal_capacity, game.num_actions
         )
+
+    @classmethod
+    def _zeros(
+        cls, rows: int, inputs: int, seats: int, capacity: int, num_actions: int
+    ) -> LeafBatch:
+        return cls(
+            observations=_aligned_zeros(rows * inputs).reshape(rows, inputs),
+            seats=np.zeros(rows, np.int32),
+            legal=np.zeros(capacity, np.int32),
+            offsets=np.zeros(rows + 1, np.int32),
+            logits=np.zeros(capacity, np.float32),
+            values=np.zeros((rows, seats), np.float32),
+            num_actions=num_actions,
+        )
+
+    def room(self, rows: int, entries: int, old: LeafBatch | None) -> LeafBatch:
+        """A batch of the same game for rows of this one, see :meth:`take`.
+
+        Args:
+            rows: of the answer, a multiple of 64.
+            entries: legal actions that it must have room for.
+            old: an earlier answer, which is given again if it will do.
+        """
+        inputs = self.observations.shape[1]
+        if (
+            old is not None
+            and old.observations.shape == (rows, inputs)
+            and old.num_seats == self.num_seats
+            and old.num_actions == self.num_actions
+            and old.legal.size >= entries
+        ):
+            return old
+        # Half as much again, so that a slightly larger batch does not need another.
+        capacity = max(rows, entries + entries // 2)
+        return self._zeros(rows, inputs, self.num_seats, capacity, self.num_actions)
+
+    def take(self, source: LeafBatch, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Copy rows of another batch to the front of this one; the other rows become padding.
+
+        Args:
+            source: a batch of the same game.
+            rows: which rows, i64[n]; this batch must have room for them.
+
+        Returns:
+            i64[entries]: for each used entry of this batch, its place in ``source.legal``.
+        """
+        count = len(rows)
+        self.observations[:count] = source.observations[rows]
+        self.observations[count:] = 0.0
+        self.seats[:count] = source.seats[rows]
+        self.seats[count:] = 0
+        begin = source.offsets[rows].astype(np.int64)
+        entries = source.offsets[rows + 1] - begin
+        self.offsets[1 : count + 1] = np.cumsum(entries)
+        self.offsets[count + 1 :] = self.offsets[count]
+        used = self.used
+        places = np.repeat(begin - self.offsets[:count], entries) + np.arange(used)
+        moved = np.repeat((np.arange(count) - rows) * self.num_actions, entries)
+        self.legal[:used] = source.legal[places] + moved
+        self.legal[used:] = 0
+        return places
+
+
+def _aligned_zeros(count: int) -> npt.NDArray[np.float32]:
+    """f32[count] that begins at a multiple of 64 bytes, where vector loads are fastest."""
+    raw = np.zeros(count * 4 + _ALIGNMENT, np.uint8)
+    begin = -raw.ctypes.data % _ALIGNMENT
+    return raw[begin : begin + count * 4].view(np.float32)

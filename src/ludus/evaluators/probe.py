@@ -9,23 +9,9 @@ import numpy as np
 
 from ludus.evaluators.base import Evaluator
 from ludus.evaluators.batch import LeafBatch
-from ludus.evaluators.network import NetworkEvaluator, Precision
-from ludus.nets import GameShape, ResidualMLP
+from ludus.nets import GameShape
 
 _PROBE_SEED = 20261120
-_FASTER = 1.1
-"""bfloat16 must be faster by this factor; else the more exact float32 is taken."""
-
-
-class _NetShape:
-    """The sizes of a network's game, as far as a probe batch needs them."""
-
-    def __init__(self, net: ResidualMLP) -> None:
-        self.name = self.rules_id = self.encoder_id = self.action_space_id = "probe"
-        self.num_actions = net.num_actions
-        self.num_seats = 2 if net.value_columns == 1 else net.value_columns
-        self.observation_size = net.num_inputs
-        self.observation_shape = (net.num_inputs,)
 
 
 def probe_batch(game: GameShape, rows: int) -> LeafBatch:
@@ -45,7 +31,7 @@ def probe_digest(evaluator: Evaluator, game: GameShape, rows: int) -> str:
     """SHA-256 of the answer to a fixed batch: changes with anything that changes bits.
 
     Args:
-        evaluator: whose weights, precision and backend are to be fingerprinted.
+        evaluator: whose weights and backend are to be fingerprinted.
         game: gives the sizes.
         rows: the batch shape that the run uses; other shapes may give other bits.
     """
@@ -78,14 +64,3 @@ def positions_per_second(
         best = min(best, time.perf_counter() - start)
         tries += 1
     return rows / best
-
-
-def choose_precision(net: ResidualMLP, rows: int) -> Precision:
-    """The precision that is faster here by a short timing; float32 unless it clearly loses.
-
-    The answer depends on the machine: record it in the run and do not ask again on resume.
-    """
-    shape = _NetShape(net)
-    f32 = positions_per_second(NetworkEvaluator(net, precision="f32"), shape, rows)
-    bf16 = positions_per_second(NetworkEvaluator(net, precision="bf16"), shape, rows)
-    return "bf16" if bf16 > f32 * _FASTER else "f32"

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from ludus.errors import ConfigError, NumericsError, VersionError
-from ludus.nets import ResidualMLP, Weights, arrays_of, check_arrays, load_arrays
+from ludus.nets import Network, Weights, arrays_of, check_arrays, load_arrays
 from ludus.replay import TrainingRows
 from ludus.schedules import Schedule
 
@@ -196,7 +196,7 @@ class AlphaZeroLearner:
     :meth:`state` may be taken between any two updates.
     """
 
-    def __init__(self, net: ResidualMLP, settings: AlphaZeroSettings) -> None:
+    def __init__(self, net: Network, settings: AlphaZeroSettings) -> None:
         """Begin with the weights of the network and no updates to make.
 
         Args:

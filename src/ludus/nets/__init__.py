@@ -1,13 +1,16 @@
 """Networks: observations in, policy logits, value and margin out."""
 
 from ludus.nets.mlp import ResidualMLP
+from ludus.nets.network import Network
 from ludus.nets.spec import (
     CHECKPOINT_VERSION,
+    KINDS,
     GameShape,
     NetSpec,
     require_schema,
     schema_ids,
 )
+from ludus.nets.tower import ResidualTower
 from ludus.nets.weights import (
     Weights,
     arrays_of,
@@ -19,13 +22,17 @@ from ludus.nets.weights import (
     encode,
     from_arrays,
     load_arrays,
+    of_spec,
 )
 
 __all__ = [
     "CHECKPOINT_VERSION",
+    "KINDS",
     "GameShape",
     "NetSpec",
+    "Network",
     "ResidualMLP",
+    "ResidualTower",
     "Weights",
     "arrays_of",
     "build",
@@ -36,6 +43,7 @@ __all__ = [
     "encode",
     "from_arrays",
     "load_arrays",
+    "of_spec",
     "require_schema",
     "schema_ids",
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ludus.errors import ConfigError, VersionError
 
-CHECKPOINT_VERSION = 1
-"""Version of the weights file and of its JSON neighbour."""
+CHECKPOINT_VERSION = 2
+"""Version of the weights file and of its JSON neighbour, as written."""
+
+READABLE_VERSIONS = (1, 2)
+"""Versions that can be read. Version 1 knew the residual MLP only, described as it is now."""
 
 COLUMN_MULTIPLE = 64
 """The fused output layer is padded to a multiple of this many columns: a one-wide head made
@@ -59,19 +62,48 @@ class GameShape(Protocol):
         ...
 
 
+_FIELDS: dict[str, dict[str, type]] = {
+    "residual_mlp": {"kind": str, "hidden": int, "blocks": int, "margin": bool},
+    "residual_tower": {
+        "kind": str,
+        "channels": int,
+        "blocks": int,
+        "head_channels": int,
+        "margin": bool,
+    },
+}
+"""The fields that describe a network of each kind, with their types."""
+
+KINDS = tuple(_FIELDS)
+"""The architectures."""
+
+_RANGES = {
+    # name: (lowest, highest, multiple)
+    "hidden": (32, 8192, 32),
+    "channels": (8, 1024, 8),
+    "head_channels": (1, 256, 1),
+    "blocks": (0, 64, 1),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetSpec:
     """Shape of a network; what is needed, besides the game, to build it again.
 
     Attributes:
-        kind: architecture; only ``residual_mlp`` so far.
-        hidden: width of the trunk, a multiple of 32, at most 8192.
+        kind: architecture: ``residual_mlp``, or ``residual_tower`` (3x3 convolutions) for games
+            whose observations are planes of a board.
+        hidden: MLP: width of the trunk, a multiple of 32, at most 8192.
+        channels: tower: channels of the trunk, a multiple of 8, at most 1024.
+        head_channels: tower: channels that are left before the output layer, 1 to 256.
         blocks: residual blocks after the input layer, 0 to 64.
         margin: whether there is a head for the score margin.
     """
 
     kind: str = "residual_mlp"
     hidden: int = 256
+    channels: int = 64
+    head_channels: int = 32
     blocks: int = 2
     margin: bool = True
 
@@ -81,18 +113,19 @@ class NetSpec:
         Raises:
             ConfigError: an unknown kind, or a number out of range.
         """
-        if self.kind != "residual_mlp":
-            raise ConfigError(f"network kind {self.kind!r} is unknown; known is 'residual_mlp'")
-        if not 32 <= self.hidden <= 8192 or self.hidden % 32:
+        if self.kind not in _FIELDS:
             raise ConfigError(
-                f"network hidden = {self.hidden} must be a multiple of 32 from 32 to 8192"
+                f"network kind {self.kind!r} is unknown; known are {', '.join(_FIELDS)}"
             )
-        if not 0 <= self.blocks <= 64:
-            raise ConfigError(f"network blocks = {self.blocks} must lie between 0 and 64")
+        for name, (low, high, multiple) in _RANGES.items():
+            value = getattr(self, name)
+            if name in _FIELDS[self.kind] and not (low <= value <= high and value % multiple == 0):
+                what = "lie between" if multiple == 1 else f"be a multiple of {multiple} between"
+                raise ConfigError(f"network {name} = {value} must {what} {low} and {high}")
 
     def as_json(self) -> dict[str, Any]:
-        """The fields as a JSON object."""
-        return asdict(self)
+        """The fields that the kind has, as a JSON object."""
+        return {name: getattr(self, name) for name in _FIELDS[self.kind]}
 
     @classmethod
     def from_json(cls, data: Any) -> NetSpec:
@@ -100,10 +133,14 @@ class NetSpec:
 
         Raises:
             VersionError: a missing or unknown field, or one of the wrong type.
-            ConfigError: a value out of range.
+            ConfigError: an unknown kind or a value out of range.
         """
-        expected = {"kind": str, "hidden": int, "blocks": int, "margin": bool}
-        if not isinstance(data, dict) or set(data) != set(expected):
+        if not isinstance(data, dict) or not isinstance(data.get("kind"), str):
+            raise VersionError(f"network description {data!r} must have a field kind")
+        expected = _FIELDS.get(data["kind"])
+        if expected is None:
+            return cls(kind=data["kind"])  # raises, naming the kinds
+        if set(data) != set(expected):
             raise VersionError(
                 f"network description {data!r} must have exactly the fields {', '.join(expected)}"
             )

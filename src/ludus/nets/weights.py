@@ -18,13 +18,16 @@ from safetensors import numpy as safetensors_numpy
 
 from ludus.errors import CorruptError, NumericsError, VersionError
 from ludus.nets.mlp import ResidualMLP
+from ludus.nets.network import Network
 from ludus.nets.spec import (
     CHECKPOINT_VERSION,
+    READABLE_VERSIONS,
     GameShape,
     NetSpec,
     require_schema,
     schema_ids,
 )
+from ludus.nets.tower import ResidualTower
 
 FloatArray = npt.NDArray[np.float32]
 """One tensor of weights."""
@@ -40,26 +43,45 @@ def build(
     blocks: int = 2,
     margin: bool = True,
     kind: str = "residual_mlp",
+    channels: int = 64,
+    head_channels: int = 32,
     seed: int = 0,
-) -> ResidualMLP:
+) -> Network:
     """Make a network for a game.
 
     Args:
         game: gives the sizes of observation and action space.
-        hidden: width of the trunk, a multiple of 32.
+        hidden: ``residual_mlp``: width of the trunk, a multiple of 32.
         blocks: residual blocks.
         margin: whether to have a head for the score margin.
-        kind: architecture.
+        kind: ``residual_mlp``, or ``residual_tower`` where observations are planes of a board.
+        channels: ``residual_tower``: channels of the trunk, a multiple of 8.
+        head_channels: ``residual_tower``: channels before the output layer.
         seed: all weights follow from it.
 
     Raises:
-        ConfigError: a kind, shape or seed that is not possible.
+        ConfigError: a kind, shape or seed that is not possible, or a tower for a game whose
+            observations have no planes.
     """
-    spec = NetSpec(kind=kind, hidden=hidden, blocks=blocks, margin=margin)
+    spec = NetSpec(
+        kind=kind,
+        hidden=hidden,
+        blocks=blocks,
+        margin=margin,
+        channels=channels,
+        head_channels=head_channels,
+    )
+    return of_spec(game, spec, seed=seed)
+
+
+def of_spec(game: GameShape, spec: NetSpec, *, seed: int = 0) -> Network:
+    """Make the network that a spec describes; see :func:`build`."""
+    if spec.kind == "residual_tower":
+        return ResidualTower(game, spec, seed=seed)
     return ResidualMLP(game, spec, seed=seed)
 
 
-def arrays_of(net: ResidualMLP) -> dict[str, FloatArray]:
+def arrays_of(net: Network) -> dict[str, FloatArray]:
     """Copies of all weights, by parameter name."""
     return {
         name: np.array(tensor.detach().numpy(), dtype=np.float32, copy=True)
@@ -67,7 +89,7 @@ def arrays_of(net: ResidualMLP) -> dict[str, FloatArray]:
     }
 
 
-def check_arrays(net: ResidualMLP, arrays: Weights) -> None:
+def check_arrays(net: Network, arrays: Weights) -> None:
     """Refuse weights that do not fit a network.
 
     Raises:
@@ -91,7 +113,7 @@ def check_arrays(net: ResidualMLP, arrays: Weights) -> None:
             raise NumericsError(f"weights {name} contain a number that is not finite")
 
 
-def load_arrays(net: ResidualMLP, arrays: Weights) -> None:
+def load_arrays(net: Network, arrays: Weights) -> None:
     """Copy weights into a network.
 
     Raises:
@@ -114,7 +136,7 @@ def digest_of(arrays: Weights) -> str:
     return digest.hexdigest()
 
 
-def describe(net: ResidualMLP, game: GameShape) -> dict[str, Any]:
+def describe(net: Network, game: GameShape) -> dict[str, Any]:
     """What must be known to load the weights again, as a JSON object."""
     return {
         "checkpoint_version": CHECKPOINT_VERSION,
@@ -127,7 +149,7 @@ def describe(net: ResidualMLP, game: GameShape) -> dict[str, Any]:
 
 def from_arrays(
     game: GameShape, arrays: Weights, meta: Mapping[str, Any], where: str = "weights"
-) -> ResidualMLP:
+) -> Network:
     """Build a network from arrays and their description.
 
     Args:
@@ -142,13 +164,13 @@ def from_arrays(
         NumericsError: a weight is not finite.
     """
     version = meta.get("checkpoint_version")
-    if version != CHECKPOINT_VERSION:
+    if version not in READABLE_VERSIONS:
         raise VersionError(
             f"{where} has checkpoint_version {version!r}, but this program reads "
-            f"{CHECKPOINT_VERSION}"
+            f"{' and '.join(map(str, READABLE_VERSIONS))}"
         )
     require_schema(meta, game, where)
-    net = ResidualMLP(game, NetSpec.from_json(meta.get("network")))
+    net = of_spec(game, NetSpec.from_json(meta.get("network")))
     load_arrays(net, arrays)
     wanted = meta.get("weights_id")
     if wanted is not None and wanted != digest_of(arrays):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ludus import _core
 from ludus.errors import CorruptError, PlayerError, RunError
-from ludus.evaluators import NetworkEvaluator, Precision, UniformEvaluator
-from ludus.nets import ResidualMLP, from_arrays
+from ludus.evaluators import REFERENCE, NetworkEvaluator, UniformEvaluator
+from ludus.nets import Network, from_arrays
 from ludus.players.player import SearchPlayer
 from ludus.runs import Run
 from ludus.runs.tensors import decode
@@ -64,9 +64,7 @@ def settings_of_run(config: Mapping[str, Any], game: _core.Game) -> dict[str, An
     return evaluation_settings(settings)
 
 
-def load_network(
-    game: _core.Game, run: str | Path, model: str = "champion"
-) -> tuple[ResidualMLP, Run]:
+def load_network(game: _core.Game, run: str | Path, model: str = "champion") -> tuple[Network, Run]:
     """Read weights of a run, verified; the run is opened for reading only.
 
     Args:
@@ -125,7 +123,7 @@ def search_player(
     *,
     model: str = "champion",
     overrides: Mapping[str, Any] | None = None,
-    precision: str | None = None,
+    backend: str | None = None,
     name: str | None = None,
 ) -> SearchPlayer:
     """A run's network with the run's search, in evaluation settings.
@@ -135,21 +133,23 @@ def search_player(
         run: the run directory.
         model: see :func:`load_network`.
         overrides: settings of the slots that replace those of the run.
-        precision: ``f32`` or ``bf16``; that of the run by default, f32 where it left it open.
+        backend: of the network, see :class:`ludus.evaluators.NetworkEvaluator`; that of the run by
+            default, ``torch-f32`` where it left it open.
         name: for reports.
 
     Raises:
         RunError: see :func:`load_network`.
-        ConfigError: a precision or margin weight that the network cannot have.
+        ConfigError: a backend that this machine lacks, or a margin weight that the network cannot
+            have.
     """
     net, opened = load_network(game, run, model)
     settings = {**settings_of_run(opened.config, game), **(overrides or {})}
-    if precision is None:
-        precision = str(opened.config.get("runtime", {}).get("precision", "f32"))
-        precision = precision if precision in ("f32", "bf16") else "f32"
+    if backend is None:
+        backend = str(opened.config.get("runtime", {}).get("backend", "auto"))
+        backend = REFERENCE if backend == "auto" else backend
     evaluator = NetworkEvaluator(
         net,
-        precision=cast(Precision, precision),
+        backend=backend,
         margin_weight=float(settings.get("margin_weight", 0.0)),
     )
     return SearchPlayer(evaluator, settings, name or f"search:run={run},model={model}")
@@ -160,7 +160,7 @@ def policy_player(
     run: str | Path,
     *,
     model: str = "champion",
-    precision: str | None = None,
+    backend: str | None = None,
     name: str | None = None,
 ) -> SearchPlayer:
     """A run's network without a search: the legal action with the highest policy logit.
@@ -172,7 +172,7 @@ def policy_player(
         run,
         model=model,
         overrides={"rule": "puct", "simulations": [0]},
-        precision=precision,
+        backend=backend,
         name=name or f"policy:run={run},model={model}",
     )
 

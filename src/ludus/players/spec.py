@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ludus import _core
 from ludus.errors import PlayerError
+from ludus.evaluators import BACKENDS
 from ludus.players.player import Chooser, ExternalPlayer, Player, RandomPlayer
 from ludus.players.search import (
     policy_player,
@@ -56,7 +57,7 @@ SEARCH_OPTIONS: Mapping[str, str] = {
 RUN_OPTIONS: Mapping[str, str] = {
     "run": "the run directory",
     "model": "champion, candidate, first, a unit's number, or a safetensors file",
-    "precision": "f32 or bf16",
+    "backend": f"how the network runs: {', '.join(BACKENDS)}; default: as in the run",
 }
 """Options of players made of a run's weights."""
 
@@ -155,19 +156,19 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
             return uniform_player(_search_settings(spec, options), spec)
     if "run" not in options:
         raise PlayerError(f"player {spec!r} needs a run: {name}:run=DIR")
-    model, precision = options.get("model", "champion"), options.get("precision")
-    if precision not in (None, "f32", "bf16"):
-        raise PlayerError(f"player {spec!r}: precision={precision} must be f32 or bf16")
-    if name == "policy":
-        return policy_player(
-            game.rules, options["run"], model=model, precision=precision, name=spec
+    model, backend = options.get("model", "champion"), options.get("backend")
+    if backend is not None and backend not in BACKENDS:
+        raise PlayerError(
+            f"player {spec!r}: backend={backend} must be one of {', '.join(BACKENDS)}"
         )
+    if name == "policy":
+        return policy_player(game.rules, options["run"], model=model, backend=backend, name=spec)
     return search_player(
         game.rules,
         options["run"],
         model=model,
         overrides=_search_settings(spec, options),
-        precision=precision,
+        backend=backend,
         name=spec,
     )
 

@@ -1,14 +1,19 @@
-"""How the trainer makes a new run, or opens one: precision, fingerprint, first network."""
+"""How the trainer makes a new run, or opens one: backend, fingerprint, first network."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ludus.errors import ConfigError, RunError, UserError
-from ludus.evaluators import NetworkEvaluator, choose_precision, probe_digest
+from ludus.evaluators import (
+    BACKENDS,
+    NetworkEvaluator,
+    choose_backend,
+    core_count,
+    probe_digest,
+)
 from ludus.games import get_game
 from ludus.runs import Run, SavePolicy, SchemaIds
 from ludus.training import fingerprint
@@ -18,11 +23,6 @@ from ludus.training.provenance import git_hash
 from ludus.training.request import TrainRequest, current_settings
 from ludus.training.session import Session, make_network
 from ludus.training.settings import Settings
-
-
-def core_count() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _policy(settings: Settings) -> SavePolicy:
@@ -62,13 +62,11 @@ def apply_changes(settings: Settings, changes: dict[str, Any]) -> Settings:
 
 def _probe(session_settings: Settings, rules: Any) -> dict[str, Any]:
     """Fingerprint of the environment with the probe digest of the run's first network."""
-    precision = session_settings.runtime.precision
-    evaluator = NetworkEvaluator(
-        make_network(rules, session_settings), precision="bf16" if precision == "bf16" else "f32"
-    )
+    backend = session_settings.runtime.backend
+    evaluator = NetworkEvaluator(make_network(rules, session_settings), backend=backend)
     rows = session_settings.selfplay.group_size
     return {
-        **fingerprint.fingerprint(precision),
+        **fingerprint.fingerprint(backend),
         "rows": rows,
         "probe": probe_digest(evaluator, rules, rows),
     }
@@ -80,9 +78,9 @@ def _create(request: TrainRequest, path: Path) -> Session:
     rules = entry.rules
     settings = Settings.model_validate(request.settings)
     fixed: dict[str, Any] = {}
-    if settings.runtime.precision == "auto":
+    if settings.runtime.backend == "auto":
         rows = settings.selfplay.group_size
-        fixed["runtime.precision"] = choose_precision(make_network(rules, settings), rows)
+        fixed["runtime.backend"] = choose_backend(make_network(rules, settings), rules, rows)
     if settings.training.threads == 0:
         fixed["training.threads"] = min(4, core_count())
     settings = apply_changes(settings, fixed)
@@ -126,6 +124,7 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
             note(notice)
         entry = get_game(str(run.config.get("game", "")))
         _require_schema(run, entry.rules)
+        _require_backend(run, settings.runtime.backend)
         accepted = _environment(run, settings, entry.rules, request.accept_change, note)
         session = Session(run, entry, settings, 1)
         if run.fresh:
@@ -154,6 +153,16 @@ def _require_schema(run: Run, rules: Any) -> None:
                 f"{run.path} has {name} {stored}, but this version of Ludus has {here}: continue "
                 "it with the version that made it, or start another run"
             )
+
+
+def _require_backend(run: Run, name: str) -> None:
+    """A run keeps the backend that it was made with: another one would give other numbers."""
+    reason = BACKENDS[name].unavailable()
+    if reason is not None:
+        raise RunError(
+            f"the run {run.path} plays with backend {name}, which is unavailable here: {reason}; "
+            f"{BACKENDS[name].remedy()}"
+        )
 
 
 def _environment(

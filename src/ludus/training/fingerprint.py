@@ -6,11 +6,12 @@ probe digest: the answer of the run's first network to a fixed batch.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 from collections.abc import Mapping
 from typing import Any
+
+from ludus.evaluators import BACKENDS, cpu_flags
 
 VARIABLES = ("ONEDNN_", "MKL_", "DNNL_", "ATEN_CPU_CAPABILITY")
 """Beginnings of the names of environment variables that can change bits."""
@@ -19,21 +20,7 @@ _OURS = ("MKL_NUM_THREADS",)
 """Set by the trainer itself, whatever the environment says."""
 
 
-def cpu_flags() -> str:
-    """SHA-256 of the processor's features, in order; of the machine's name where unknown."""
-    flags = platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if line.startswith(("flags", "Features")):
-                    flags = " ".join(sorted(line.partition(":")[2].split()))
-                    break
-    except OSError:
-        pass  # no Linux: the machine's name has to do
-    return hashlib.sha256(flags.encode()).hexdigest()[:16]
-
-
-def fingerprint(precision: str) -> dict[str, Any]:
+def fingerprint(backend: str) -> dict[str, Any]:
     """The environment as a JSON object; equal ones are expected to give equal bits."""
     import torch
 
@@ -42,7 +29,8 @@ def fingerprint(precision: str) -> dict[str, Any]:
         "cpu_capability": str(torch.backends.cpu.get_cpu_capability()),
         "machine": platform.machine(),
         "cpu_flags": cpu_flags(),
-        "precision": precision,
+        "backend": backend,
+        "backend_versions": BACKENDS[backend].versions(),
         "variables": {
             name: os.environ[name]
             for name in sorted(os.environ)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ludus.errors import UserError
+from ludus.evaluators import core_count
 from ludus.runs import Command
-from ludus.training.birth import apply_changes, core_count
+from ludus.training.birth import apply_changes
 from ludus.training.evaluating import EvaluatePhase
 from ludus.training.gating import GatePhase, save_checkpoint
 from ludus.training.keys import known_keys

@@ -246,7 +246,7 @@ def differences(explicit: Mapping[str, Given], current: Settings, where: str) ->
     changes: dict[str, Any] = {}
     refused: list[str] = []
     for key, value in wanted.items():
-        if value == now[key] or (key == "runtime.precision" and value == "auto"):
+        if value == now[key] or (key == "runtime.backend" and value == "auto"):
             continue
         if may_change[key]:
             changes[key] = value

@@ -18,7 +18,7 @@ from ludus import _core
 from ludus.evaluators import NetworkEvaluator
 from ludus.games import GameEntry
 from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
-from ludus.nets import ResidualMLP, build, describe, load_arrays
+from ludus.nets import Network, build, describe, load_arrays
 from ludus.players import SearchPlayer, evaluation_settings
 from ludus.replay import ReplaySchema, ReplayStore
 from ludus.runs import Manifest, ObjectRef, Run
@@ -47,11 +47,14 @@ class Model:
     unit: int
 
 
-def make_network(rules: _core.Game, settings: Settings) -> ResidualMLP:
+def make_network(rules: _core.Game, settings: Settings) -> Network:
     """The run's first network: its weights follow from the run's seed."""
     return build(
         rules,
+        kind=settings.model.kind,
         hidden=settings.model.hidden_dim,
+        channels=settings.model.channels,
+        head_channels=settings.model.head_channels,
         blocks=settings.model.num_blocks,
         margin=settings.model.margin_head,
         seed=_core.derive_seed(settings.run.seed, "weights", 0),
@@ -230,12 +233,11 @@ class Session:
         return Model({name: np.array(array) for name, array in weights.items()}, ref, unit)
 
     def evaluator(self, model: Model) -> NetworkEvaluator:
-        """An evaluator on a model, in the run's precision."""
+        """An evaluator on a model, on the run's backend."""
         load_arrays(self.net, model.weights)
-        precision = self.settings.runtime.precision
         return NetworkEvaluator(
             self.net,
-            precision="bf16" if precision == "bf16" else "f32",
+            backend=self.settings.runtime.backend,
             margin_weight=self.settings.search.margin_weight,
         )
 

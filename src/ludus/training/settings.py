@@ -31,7 +31,7 @@ class RunSettings(_Section):
     deterministic: bool = Field(
         True,
         description="Refuse to go on where numbers would come out differently (another torch, "
-        "precision, CPU) unless --accept-change is given; otherwise only record it.",
+        "backend, CPU) unless --accept-change is given; otherwise only record it.",
     )
     commit_seconds: float = Field(
         60.0,
@@ -75,7 +75,19 @@ class RunSettings(_Section):
 class ModelSettings(_Section):
     """Shape of the network."""
 
-    hidden_dim: int = Field(256, ge=32, le=8192, multiple_of=32, description="Width of the trunk.")
+    kind: Literal["residual_mlp", "residual_tower"] = Field(
+        "residual_mlp",
+        description="Linear layers, or 3x3 convolutions for games on boards.",
+    )
+    hidden_dim: int = Field(
+        256, ge=32, le=8192, multiple_of=32, description="Width of the trunk (residual_mlp)."
+    )
+    channels: int = Field(
+        64, ge=8, le=1024, multiple_of=8, description="Channels of the trunk (residual_tower)."
+    )
+    head_channels: int = Field(
+        32, ge=1, le=256, description="Channels before the output layer (residual_tower)."
+    )
     num_blocks: int = Field(2, ge=0, le=64, description="Residual blocks after the input layer.")
     margin_head: bool = Field(True, description="Whether a head predicts the final score margin.")
 
@@ -280,7 +292,7 @@ class EvaluationSettings(_Section):
 
 
 class RuntimeSettings(_Section):
-    """What changes speed only, and the precision chosen at creation."""
+    """What changes speed only, and the backend chosen at creation."""
 
     lanes: int = Field(
         0,
@@ -289,8 +301,18 @@ class RuntimeSettings(_Section):
         json_schema_extra=_may_change(),
         description="Threads that play; 0: one a core.",
     )
-    precision: Literal["auto", "f32", "bf16"] = Field(
-        "auto", description="Of networks in play; auto is measured once, at creation."
+    backend: Literal[
+        "auto",
+        "torch-f32",
+        "torch-bf16",
+        "openvino-f32",
+        "openvino-bf16",
+        "onnxruntime-f32",
+        "cuda-f32",
+        "cuda-bf16",
+    ] = Field(
+        "auto",
+        description="How networks run in play; auto: the fastest here, measured once, at creation.",
     )
     unit_seconds: float = Field(
         0.25,

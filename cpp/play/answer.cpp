@@ -1,0 +1,97 @@
+#include "play/answer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "base/errors.h"
+#include "base/tanh.h"
+
+namespace ludus {
+
+namespace {
+
+bool all_finite(const float* numbers, size_t count) {
+  IntLanes wrong{};
+  const size_t full = count / kLanes * kLanes;
+  for (size_t i = 0; i < full; i += kLanes) {
+    const FloatLanes x = load_lanes(numbers + i);
+    wrong |= (x - x) != 0.0F;  // NaN and infinities
+  }
+  int32_t any = 0;
+  for (int lane = 0; lane < kLanes; ++lane) any |= wrong[lane];
+  for (size_t i = full; i < count; ++i) any |= (numbers[i] - numbers[i]) != 0.0F;
+  return any == 0;
+}
+
+void gather_logits(const FusedOutput& out, const LeafAnswer& batch) {
+  const auto actions = static_cast<uint32_t>(out.num_actions);
+  for (size_t row = 0; row < out.rows; ++row) {
+    const int32_t begin = batch.offsets[row];
+    const int32_t end = batch.offsets[row + 1];
+    if (begin < 0 || end < begin || static_cast<size_t>(end) > batch.capacity)
+      throw InputError("Offsets of a leaf batch must ascend from 0 to at most " +
+                       std::to_string(batch.capacity) + "; row " + std::to_string(row) + " has " +
+                       std::to_string(begin) + " to " + std::to_string(end) + ".");
+    const float* __restrict from = out.fused + row * out.columns;
+    const int32_t* __restrict legal = batch.legal + begin;
+    float* __restrict logits = batch.logits + begin;
+    const auto first = static_cast<uint32_t>(row * out.num_actions);
+    uint32_t highest = 0;
+    for (int32_t i = 0; i < end - begin; ++i) {
+      const uint32_t action = static_cast<uint32_t>(legal[i]) - first;
+      highest = std::max(highest, action);
+      logits[i] = from[std::min(action, actions - 1)];  // never outside, whatever `legal` holds
+    }
+    if (highest >= actions)
+      throw InputError("An entry of `legal` of row " + std::to_string(row) +
+                       " of a leaf batch belongs to another row.");
+  }
+}
+
+// Column `column` of rows [row, row + 8), 0 where the number is not finite or there is no row.
+FloatLanes load_column(const FusedOutput& out, size_t row, size_t column) {
+  FloatLanes x{};
+  const size_t count = std::min(out.rows - row, static_cast<size_t>(kLanes));
+  const float* from = out.fused + row * out.columns + column;
+  for (size_t lane = 0; lane < count; ++lane) x[lane] = from[lane * out.columns];
+  return (x - x) != 0.0F ? FloatLanes{} : x;
+}
+
+void write_values(const FusedOutput& out, const LeafAnswer& batch) {
+  const float weight = out.margin_weight;
+  const size_t seats = batch.num_seats;
+  for (size_t row = 0; row < out.rows; row += kLanes) {
+    const size_t count = std::min(out.rows - row, static_cast<size_t>(kLanes));
+    for (size_t lane = 0; lane < count; ++lane) {
+      const int32_t seat = batch.seats[row + lane];
+      if (seat < 0 || static_cast<size_t>(seat) >= seats)
+        throw InputError("Row " + std::to_string(row + lane) + " of a leaf batch has seat " +
+                         std::to_string(seat) + " of " + std::to_string(seats) + ".");
+    }
+    for (size_t ahead = 0; ahead < out.value_columns; ++ahead) {
+      const size_t column = out.num_actions + ahead;
+      FloatLanes value = tanh_lanes(load_column(out, row, column));
+      if (weight > 0.0F)
+        value = value * (1.0F - weight) +
+                tanh_lanes(load_column(out, row, column + out.value_columns)) * weight;
+      for (size_t lane = 0; lane < count; ++lane) {
+        float* to = batch.values + (row + lane) * seats;
+        const size_t seat = static_cast<size_t>(batch.seats[row + lane]) + ahead;
+        to[seat < seats ? seat : seat - seats] = value[lane];
+        // Two seats share one value: what one wins, the other loses.
+        if (seats == 2) to[1 - seat] = -value[lane];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool answer(const FusedOutput& output, const LeafAnswer& batch) {
+  gather_logits(output, batch);
+  write_values(output, batch);
+  return all_finite(output.fused, output.rows * output.columns);
+}
+
+}  // namespace ludus

@@ -1,0 +1,38 @@
+// The answer to a leaf batch, read from a network's fused output in place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ludus {
+
+// What a network said, from the view of the seat to move in each row.
+struct FusedOutput {
+  const float* fused = nullptr;  // [rows, columns]: logits, values, margins (before tanh), unused
+  size_t rows = 0;
+  size_t columns = 0;
+  size_t num_actions = 0;
+  size_t value_columns = 0;    // 1, or one a seat (mover first) with more than two seats
+  float margin_weight = 0.0F;  // w in (1 - w) * value + w * margin; 0: no margin column is read
+};
+
+// The arrays of a leaf batch that the answer needs, and those that take it.
+struct LeafAnswer {
+  const int32_t* seats = nullptr;    // [rows], seat to move
+  const int32_t* legal = nullptr;    // [capacity], row * num_actions + action
+  const int32_t* offsets = nullptr;  // [rows + 1] into legal and logits
+  size_t capacity = 0;
+  size_t num_seats = 0;
+  float* logits = nullptr;  // [capacity], out: of the entries of `legal`
+  float* values = nullptr;  // [rows, num_seats], out: in seat order, in [-1, 1]
+};
+
+// Gathers the logits of the legal actions, and turns value and margin into values of all seats.
+// Allocates nothing; the bits of a row depend on that row alone.
+//
+// Returns whether the whole fused output is finite (a value that is not becomes 0). Throws
+// InputError for offsets that do not ascend within the capacity, an entry that does not belong to
+// its row, or a seat that the game lacks; never reads outside the arrays.
+bool answer(const FusedOutput& output, const LeafAnswer& batch);
+
+}  // namespace ludus
