@@ -1,11 +1,13 @@
 // Training rows, random playouts.
 #include "play/rows.h"
 
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
 #include "bindings/arrays.h"
 #include "bindings/records.h"
 #include "bindings/state.h"
+#include "play/picks.h"
 #include "play/playouts.h"
 
 namespace ludus {
@@ -138,6 +140,25 @@ void bind_rows(nb::module_& m) {
           nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F)
       .def("rows", &decode, nb::arg("games"), nb::arg("plies"))
       .def("fill", &fill, nb::arg("games"), nb::arg("plies"), nb::arg("into"));
+  nb::class_<RowPicker>(m, "RowPicker")
+      .def(
+          "__init__",
+          [](RowPicker* self, const Array1<int32_t>& plies, uint64_t seed, int each) {
+            new (self) RowPicker({plies.data(), plies.data() + plies.shape(0)}, seed, each);
+          },
+          nb::arg("plies"), nb::arg("seed"), nb::arg("each"))
+      .def(
+          "pick",
+          [](RowPicker& self, uint64_t update, size_t count) {
+            std::vector<int64_t> games(count);
+            std::vector<int32_t> plies(count);
+            {
+              nb::gil_scoped_release release;
+              self.pick(update, count, games.data(), plies.data());
+            }
+            return std::make_pair(to_numpy(std::move(games)), to_numpy(std::move(plies)));
+          },
+          nb::arg("update"), nb::arg("count"));
   m.def(
       "decode_rows",
       [](const PyGame& game, const nb::dict& columns, const Array1<int64_t>& games,

@@ -21,11 +21,11 @@ void policy_target(const RecordView& view, const ImprovedPolicy& improved, size_
   float prior[Tree::kMaxEdges];
   float total = 0.0F;
   float own = 0.0F;
+  // One column at a time: each of these loops is a few vectors.
+  for (int i = 0; i < count; ++i) visits[i] = view.visits[edge + static_cast<size_t>(i)];
+  for (int i = 0; i < count; ++i) q[i] = from_half(view.q[edge + static_cast<size_t>(i)]);
+  for (int i = 0; i < count; ++i) prior[i] = from_half(view.prior[edge + static_cast<size_t>(i)]);
   for (int i = 0; i < count; ++i) {
-    const size_t e = edge + static_cast<size_t>(i);
-    visits[i] = view.visits[e];
-    q[i] = from_half(view.q[e]);
-    prior[i] = from_half(view.prior[e]);
     total += visits[i];
     own -= visits[i] * q[i];
   }

@@ -140,7 +140,7 @@ def test_metrics_are_all_there_and_the_schedule_is_followed():
     seen = [learner.step(make_rows(seed=n)) for n in range(10)]
     assert set(seen[0]) == {
         "loss_total", "loss_policy", "loss_value", "loss_margin", "entropy", "target_entropy",
-        "kl", "lr", "grad_norm",
+        "kl", "lr", "grad_norm", "policy_rows",
     }  # fmt: skip
     assert [m["lr"] for m in seen[::5]] == pytest.approx([0.01, 0.01 * (1 - 0.5 * 0.9)])
     for m in seen:
