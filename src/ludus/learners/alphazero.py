@@ -189,9 +189,7 @@ class AlphaZeroLearner:
             self._apply(rate)
         return metrics
 
-    def _metrics(
-        self, total: Tensor, losses: Losses, norm: float, rate: float
-    ) -> dict[str, float]:
+    def _metrics(self, total: Tensor, losses: Losses, norm: float, rate: float) -> dict[str, float]:
         """Numbers of this update, refused where they are not finite."""
         metrics = {
             "loss_total": total.item(),

@@ -60,8 +60,11 @@ def _aligned(shape: tuple[int, ...], kind: type[np.generic]) -> npt.NDArray[Any]
 
 
 def row_buffers(game: _core.Game, count: int) -> TrainingRows:
-    """Room for ``count`` rows of a game, to be filled again and again; ``legal`` and ``policy``
-    have as many entries as the rows can need at most.
+    """Room for rows of a game, to be filled again and again.
+
+    Args:
+        game: gives the sizes.
+        count: rows; ``legal`` and ``policy`` have as many entries as these can need at most.
     """
     return TrainingRows(
         observations=_aligned((count, game.observation_size), np.float32),

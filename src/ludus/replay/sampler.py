@@ -14,6 +14,7 @@ from ludus.errors import ConfigError
 from ludus.replay.records import GameRecords
 from ludus.replay.rows import TrainingRows, fill_rows, row_buffers
 
+
 class ReplaySampler:
     """Draws rows for numbered updates over a fixed window.
 
