@@ -1,11 +1,13 @@
 // Training rows, random playouts.
 #include "play/rows.h"
 
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
 #include "bindings/arrays.h"
 #include "bindings/records.h"
 #include "bindings/state.h"
+#include "play/picks.h"
 #include "play/playouts.h"
 
 namespace ludus {
@@ -16,6 +18,7 @@ struct PyDecoder {
   nb::dict columns;  // keeps the borrowed arrays alive
   std::unique_ptr<RowDecoder> decoder;
   size_t width;
+  size_t actions;
 };
 
 PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visit, float c_scale,
@@ -53,7 +56,7 @@ PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visi
   const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
   return {nb::cast<nb::dict>(columns.attr("copy")()),
           std::make_unique<RowDecoder>(game.game, view, rule),
-          static_cast<size_t>(info.observation_size)};
+          static_cast<size_t>(info.observation_size), static_cast<size_t>(info.num_actions)};
 }
 
 nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies) {
@@ -74,6 +77,35 @@ nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<i
   out["root_value"] = to_numpy(std::move(rows.root_value));
   out["searched"] = to_numpy(std::move(rows.searched));
   return out;
+}
+
+// Decodes into arrays of Python by name; returns how many entries of `legal` and `policy` are used.
+size_t fill(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies,
+            const nb::dict& into) {
+  require(games.shape(0) == plies.shape(0), "fill() wants games int64[n] and plies int32[n].");
+  const size_t count = games.shape(0);
+  RowArrays out;
+  // Looked at with the interpreter held; `into` keeps the arrays alive.
+  auto lend = [&]<class T>(const char* name, size_t least, T*& to) {
+    nb::ndarray<T, nb::c_contig, nb::device::cpu> array;
+    require(into.contains(name) && nb::try_cast(into[name], array, false),
+            std::string("fill() wants a writable array '") + name + "' of the right type.");
+    require(array.size() >= least, std::string("fill(): array '") + name + "' is too small.");
+    to = array.data();
+    return array.size();
+  };
+  lend("observations", count * d.width, out.observations);
+  out.capacity = lend("legal", 0, out.legal);
+  lend("policy", out.capacity, out.policy);
+  lend("offsets", count + 1, out.offsets);
+  lend("target", count * d.actions, out.target);
+  lend("blocked", count * d.actions, out.blocked);
+  lend("value", count, out.value);
+  lend("margin", count, out.margin);
+  lend("root_value", count, out.root_value);
+  lend("searched", count, out.searched);
+  nb::gil_scoped_release release;
+  return d.decoder->fill(count, games.data(), plies.data(), out);
 }
 
 }  // namespace
@@ -106,7 +138,27 @@ void bind_rows(nb::module_& m) {
           },
           nb::arg("game"), nb::arg("columns"), nb::arg("c_visit") = 50.0F,
           nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F)
-      .def("rows", &decode, nb::arg("games"), nb::arg("plies"));
+      .def("rows", &decode, nb::arg("games"), nb::arg("plies"))
+      .def("fill", &fill, nb::arg("games"), nb::arg("plies"), nb::arg("into"));
+  nb::class_<RowPicker>(m, "RowPicker")
+      .def(
+          "__init__",
+          [](RowPicker* self, const Array1<int32_t>& plies, uint64_t seed, int each) {
+            new (self) RowPicker({plies.data(), plies.data() + plies.shape(0)}, seed, each);
+          },
+          nb::arg("plies"), nb::arg("seed"), nb::arg("each"))
+      .def(
+          "pick",
+          [](RowPicker& self, uint64_t update, size_t count) {
+            std::vector<int64_t> games(count);
+            std::vector<int32_t> plies(count);
+            {
+              nb::gil_scoped_release release;
+              self.pick(update, count, games.data(), plies.data());
+            }
+            return std::make_pair(to_numpy(std::move(games)), to_numpy(std::move(plies)));
+          },
+          nb::arg("update"), nb::arg("count"));
   m.def(
       "decode_rows",
       [](const PyGame& game, const nb::dict& columns, const Array1<int64_t>& games,

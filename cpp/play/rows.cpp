@@ -13,14 +13,6 @@ namespace ludus {
 
 namespace {
 
-// A game being replayed: where its next ply and that ply's edges are.
-struct Cursor {
-  int64_t game = -1;
-  int32_t ply = 0;
-  size_t edge = 0;
-  StateBytes state;
-};
-
 // The target of one searched ply: visit shares (PUCT) or the improved policy (Gumbel).
 void policy_target(const RecordView& view, const ImprovedPolicy& improved, size_t ply, size_t edge,
                    int count, float* out) {
@@ -29,11 +21,11 @@ void policy_target(const RecordView& view, const ImprovedPolicy& improved, size_
   float prior[Tree::kMaxEdges];
   float total = 0.0F;
   float own = 0.0F;
+  // One column at a time: each of these loops is a few vectors.
+  for (int i = 0; i < count; ++i) visits[i] = view.visits[edge + static_cast<size_t>(i)];
+  for (int i = 0; i < count; ++i) q[i] = from_half(view.q[edge + static_cast<size_t>(i)]);
+  for (int i = 0; i < count; ++i) prior[i] = from_half(view.prior[edge + static_cast<size_t>(i)]);
   for (int i = 0; i < count; ++i) {
-    const size_t e = edge + static_cast<size_t>(i);
-    visits[i] = view.visits[e];
-    q[i] = from_half(view.q[e]);
-    prior[i] = from_half(view.prior[e]);
     total += visits[i];
     own -= visits[i] * q[i];
   }
@@ -78,18 +70,16 @@ RowDecoder::RowDecoder(std::shared_ptr<const Game> game, const RecordView& view,
   edge_begin_.push_back(edge);
 }
 
-TrainingRows RowDecoder::rows(size_t count, const int64_t* games, const int32_t* plies) const {
+size_t RowDecoder::fill(size_t count, const int64_t* games, const int32_t* plies,
+                        const RowArrays& out) const {
   const GameInfo& info = game_->info();
   const auto width = static_cast<size_t>(info.observation_size);
   const auto seats = static_cast<size_t>(info.num_seats);
-  TrainingRows out;
-  out.observations.resize(count * width);
-  out.offsets.assign(1, 0);
-  out.offsets.reserve(count + 1);
-  out.value.resize(count);
-  out.margin.resize(count);
-  out.root_value.resize(count);
-  out.searched.resize(count);
+  const auto columns = static_cast<size_t>(info.num_actions);
+  if (out.target != nullptr) std::fill_n(out.target, count * columns, 0.0F);
+  if (out.blocked != nullptr) std::fill_n(out.blocked, count * columns, kBlocked);
+  size_t first = 0;  // entry of `legal` and `policy` at which the row begins
+  out.offsets[0] = 0;
   Cursor at;
   uint16_t actions[Tree::kMaxEdges];
   for (size_t row = 0; row < count; ++row) {
@@ -100,51 +90,32 @@ TrainingRows RowDecoder::rows(size_t count, const int64_t* games, const int32_t*
     if (plies[row] < 0 || plies[row] >= view_.plies[g])
       throw InputError("Game " + std::to_string(game) + " has no ply " +
                        std::to_string(plies[row]) + ".");
-    const size_t begin = ply_begin_[g];
-    auto require = [game](bool sound) {
-      if (!sound)
-        throw InputError("Game " + std::to_string(game) +
-                         " of these records contradicts the rules.");
-    };
-    auto chance = [&](int outcome) {
-      if (outcome < 0) return;
-      require(game_->kind(at.state.bytes) == NodeKind::chance && outcome < info.max_outcomes);
-      game_->apply_outcome(at.state.bytes, outcome);
-    };
-    if (at.game != game || at.ply > plies[row]) {
-      at.game = game;
-      at.ply = 0;
-      at.edge = edge_begin_[g];
-      game_->initial(at.state.bytes);
-      chance(view_.opening[g]);
-    }
-    for (; at.ply < plies[row]; ++at.ply) {
-      const size_t p = begin + static_cast<size_t>(at.ply);
-      require(game_->is_legal(at.state.bytes, view_.action[p]));
-      game_->apply(at.state.bytes, view_.action[p]);
-      chance(view_.outcome[p]);
-      at.edge += view_.edges[p];
-    }
+    const size_t p = ply_begin_[g] + static_cast<size_t>(plies[row]);
+    advance(at, game, plies[row]);
     const std::byte* state = at.state.bytes;
-    const size_t p = begin + static_cast<size_t>(at.ply);
-    require(game_->kind(state) == NodeKind::decision);
+    require(game_->kind(state) == NodeKind::decision, game);
     const int seat = game_->seat(state);
-    game_->observe(state, seat, out.observations.data() + row * width);
+    game_->observe(state, seat, out.observations + row * width);
     const int legal = game_->search_actions(state, actions);
-    const size_t first = out.legal.size();
-    out.legal.resize(first + static_cast<size_t>(legal));
-    out.policy.resize(first + static_cast<size_t>(legal));
-    for (int i = 0; i < legal; ++i)
-      out.legal[first + static_cast<size_t>(i)] =
-          static_cast<int32_t>(row) * info.num_actions + actions[i];
+    if (first + static_cast<size_t>(legal) > out.capacity)
+      throw InputError("The arrays for training rows have no room for all legal actions.");
     const bool searched = view_.edges[p] > 0;
-    require(!searched || view_.edges[p] == legal);
-    float* policy = out.policy.data() + first;
-    if (searched)
+    require(!searched || view_.edges[p] == legal, game);
+    // A search on a small budget (playout cap) has a value worth learning, but no policy.
+    const bool teaches = searched && (view_.flags[p] & kCapped) == 0;
+    float* policy = out.policy + first;
+    if (teaches)
       policy_target(view_, rule_, p, at.edge, legal, policy);
     else
       std::fill_n(policy, legal, 1.0F / static_cast<float>(legal));
-    out.offsets.push_back(static_cast<int32_t>(out.legal.size()));
+    for (int i = 0; i < legal; ++i) {
+      const size_t cell = row * columns + actions[i];
+      out.legal[first + static_cast<size_t>(i)] = static_cast<int32_t>(cell);
+      if (out.target != nullptr && teaches) out.target[cell] = policy[i];
+      if (out.blocked != nullptr) out.blocked[cell] = 0.0F;
+    }
+    first += static_cast<size_t>(legal);
+    out.offsets[row + 1] = static_cast<int32_t>(first);
     const float* scores = view_.scores + g * seats;
     const auto own = static_cast<size_t>(seat);
     float best_other = -1e30F;
@@ -153,8 +124,65 @@ TrainingRows RowDecoder::rows(size_t count, const int64_t* games, const int32_t*
     out.value[row] = view_.returns[g * seats + own];
     out.margin[row] = std::tanh((scores[own] - best_other) / info.margin_scale);
     out.root_value[row] = searched ? from_half(view_.root_value[p]) : out.value[row];
-    out.searched[row] = searched ? 1 : 0;
+    out.searched[row] = teaches ? 1 : 0;
   }
+  return first;
+}
+
+void RowDecoder::require(bool sound, int64_t game) const {
+  if (!sound)
+    throw InputError("Game " + std::to_string(game) + " of these records contradicts the rules.");
+}
+
+void RowDecoder::advance(Cursor& at, int64_t game, int32_t ply) const {
+  const auto g = static_cast<size_t>(game);
+  auto chance = [&](int outcome) {
+    if (outcome < 0) return;
+    require(game_->kind(at.state.bytes) == NodeKind::chance && outcome < game_->info().max_outcomes,
+            game);
+    game_->apply_outcome(at.state.bytes, outcome);
+  };
+  if (at.game != game || at.ply > ply) {
+    at.game = game;
+    at.ply = 0;
+    at.edge = edge_begin_[g];
+    game_->initial(at.state.bytes);
+    chance(view_.opening[g]);
+  }
+  for (; at.ply < ply; ++at.ply) {
+    const size_t p = ply_begin_[g] + static_cast<size_t>(at.ply);
+    require(game_->is_legal(at.state.bytes, view_.action[p]), game);
+    game_->apply(at.state.bytes, view_.action[p]);
+    chance(view_.outcome[p]);
+    at.edge += view_.edges[p];
+  }
+}
+
+TrainingRows RowDecoder::rows(size_t count, const int64_t* games, const int32_t* plies) const {
+  const GameInfo& info = game_->info();
+  const size_t room = count * static_cast<size_t>(info.max_legal);
+  TrainingRows out;
+  out.observations.resize(count * static_cast<size_t>(info.observation_size));
+  out.legal.resize(room);
+  out.offsets.resize(count + 1);
+  out.policy.resize(room);
+  out.value.resize(count);
+  out.margin.resize(count);
+  out.root_value.resize(count);
+  out.searched.resize(count);
+  RowArrays arrays;
+  arrays.capacity = room;
+  arrays.observations = out.observations.data();
+  arrays.legal = out.legal.data();
+  arrays.offsets = out.offsets.data();
+  arrays.policy = out.policy.data();
+  arrays.value = out.value.data();
+  arrays.margin = out.margin.data();
+  arrays.root_value = out.root_value.data();
+  arrays.searched = out.searched.data();
+  const size_t entries = fill(count, games, plies, arrays);
+  out.legal.resize(entries);
+  out.policy.resize(entries);
   return out;
 }
 

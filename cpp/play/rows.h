@@ -42,6 +42,25 @@ struct TrainingRows {
   std::vector<uint8_t> searched;    // [rows] 0: no target, `policy` is uniform
 };
 
+// Added to the logits of illegal actions: probability and gradient become 0, and times 0 it is 0,
+// not NaN.
+inline constexpr float kBlocked = -1e9F;
+
+// Borrowed room for rows, meaning as in TrainingRows.
+struct RowArrays {
+  size_t capacity = 0;  // entries of `legal` and `policy`
+  float* observations = nullptr;
+  int32_t* legal = nullptr;
+  int32_t* offsets = nullptr;
+  float* policy = nullptr;
+  float* target = nullptr;   // [rows, num_actions] policy, 0 in rows without a target; or null
+  float* blocked = nullptr;  // [rows, num_actions] 0 for legal actions, else kBlocked; or null
+  float* value = nullptr;
+  float* margin = nullptr;
+  float* root_value = nullptr;
+  uint8_t* searched = nullptr;
+};
+
 class RowDecoder {
  public:
   // Throws InputError if the columns contradict each other in length.
@@ -51,8 +70,20 @@ class RowDecoder {
   // follow each other with ascending plies cost one replay. Throws InputError for an index out of
   // range or a record that contradicts the rules.
   TrainingRows rows(size_t count, const int64_t* games, const int32_t* plies) const;
+  // The same into borrowed room, which holds anything if it throws; returns the entries of `legal`.
+  size_t fill(size_t count, const int64_t* games, const int32_t* plies, const RowArrays& out) const;
 
  private:
+  // A game being replayed: where its next ply and that ply's edges are.
+  struct Cursor {
+    int64_t game = -1;
+    int32_t ply = 0;
+    size_t edge = 0;
+    StateBytes state;
+  };
+  void advance(Cursor& at, int64_t game, int32_t ply) const;
+  void require(bool sound, int64_t game) const;
+
   std::shared_ptr<const Game> game_;
   RecordView view_;
   ImprovedPolicy rule_;

@@ -9,6 +9,7 @@ import torch
 from ludus import _core, nets
 from ludus.errors import ConfigError, NumericsError, VersionError
 from ludus.learners import AlphaZeroLearner, AlphaZeroSettings, alphazero_losses
+from ludus.learners.flat import FlatParameters
 from ludus.replay import TrainingRows
 
 GAME = _core.game("yatzy")
@@ -118,6 +119,19 @@ def test_rows_without_any_search_give_no_policy_loss():
     assert metrics["loss_policy"] == 0.0 and metrics["loss_value"] > 0.0
 
 
+def test_targets_laid_out_by_the_decoder_give_the_same_losses():
+    rows = dataclasses.replace(make_rows(), searched=(np.arange(64) % 3 > 0).astype(np.uint8))
+    target = dense(rows) * rows.searched[:, None]
+    blocked = np.where(dense(rows) > 0, 0.0, -1e9).astype(np.float32)
+    ready = dataclasses.replace(rows, target=target, blocked=blocked)
+    outputs = torch.randn(64, ACTIONS), torch.rand(64), torch.rand(64)
+    one, other = alphazero_losses(*outputs, rows), alphazero_losses(*outputs, ready)
+    assert one.policy_rows == other.policy_rows == 42
+    for name in ("policy", "value", "margin", "entropy", "target_entropy"):
+        assert getattr(one, name).item() == getattr(other, name).item(), name
+    assert one.policy.item() > one.target_entropy.item() > 0
+
+
 # ---- learning
 
 
@@ -140,7 +154,7 @@ def test_metrics_are_all_there_and_the_schedule_is_followed():
     seen = [learner.step(make_rows(seed=n)) for n in range(10)]
     assert set(seen[0]) == {
         "loss_total", "loss_policy", "loss_value", "loss_margin", "entropy", "target_entropy",
-        "kl", "lr", "grad_norm",
+        "kl", "lr", "grad_norm", "policy_rows",
     }  # fmt: skip
     assert [m["lr"] for m in seen[::5]] == pytest.approx([0.01, 0.01 * (1 - 0.5 * 0.9)])
     for m in seen:
@@ -201,7 +215,91 @@ def test_the_candidate_is_the_moving_average():
     assert same(plain.candidate(), plain.weights())
 
 
+def test_an_update_is_the_same_whether_it_reports_or_not():
+    loud, quiet = make_learner(), make_learner()
+    for learner in (loud, quiet):
+        learner.begin_iteration(None, 5)
+    for n in range(5):
+        assert loud.step(make_rows(seed=n))["policy_rows"] == 64
+        assert quiet.step(make_rows(seed=n), report=False) == {}
+    assert same(loud.state(), quiet.state())
+
+
+def test_a_network_without_a_margin_head_learns_the_rest():
+    net = nets.build(GAME, hidden=32, blocks=1, margin=False, seed=1)
+    learner = AlphaZeroLearner(net, AlphaZeroSettings(batch_size=64, warmup_steps=0))
+    learner.begin_iteration(None, 60)
+    rows = make_rows()
+    seen = [learner.step(rows) for _ in range(60)]
+    assert seen[0]["loss_margin"] == 0.0
+    assert seen[-1]["loss_total"] < seen[0]["loss_total"]
+    assert seen[0]["loss_total"] == pytest.approx(seen[0]["loss_policy"] + seen[0]["loss_value"])
+
+
+def test_weights_and_gradients_in_one_piece_are_those_of_the_network():
+    net, plain = (nets.build(GAME, hidden=32, blocks=1, seed=3) for _ in range(2))
+    flat = FlatParameters(net)
+    assert same(nets.arrays_of(net), nets.arrays_of(plain))
+    observations = torch.randn(8, GAME.observation_size)
+    for each in (net, plain):
+        each.fused(observations).square().sum().backward()
+    for (name, one), (_, other) in zip(
+        net.named_parameters(), plain.named_parameters(), strict=True
+    ):
+        assert torch.equal(one.grad, other.grad), name
+        assert one.grad.data_ptr() == flat.views(flat.gradient)[name].data_ptr()
+    total = sum(float(p.grad.square().sum()) for p in plain.parameters())
+    assert float(flat.gradient.norm()) == pytest.approx(total**0.5, rel=1e-5)
+    assert [leaf.numel() for leaf in flat.groups] == [
+        sum(p.numel() for p in plain.parameters() if p.ndim == n) for n in (2, 1)
+    ]
+    parts = flat.views(flat.weights)
+    assert torch.equal(flat.join(parts), flat.weights)
+    with torch.no_grad():
+        flat.weights.zero_()
+        assert float(net.fused(observations).abs().max()) == 0.0
+
+
 # ---- iterations
+
+
+def test_an_iteration_has_its_own_learning_rate_and_value_mix():
+    learner = make_learner(learning_rate=0.01, warmup_steps=0, schedule="constant")
+    rows = make_rows()
+    mixed = {}
+    for mix in (0.0, 1.0):
+        learner.begin_iteration(learner.weights(), 2, learning_rate=1e-9, value_mix=mix)
+        metrics = learner.step(rows)
+        assert metrics["lr"] == 1e-9
+        mixed[mix] = metrics["loss_value"]
+    # Weights hardly moved, so the losses differ by the targets: results, then the search's values.
+    with torch.no_grad():
+        _, value, _ = learner.net(torch.from_numpy(rows.observations))
+    assert mixed[0.0] == pytest.approx(np.square(value.numpy() - rows.value).mean(), rel=1e-3)
+    assert mixed[1.0] == pytest.approx(np.square(value.numpy() - rows.root_value).mean(), rel=1e-3)
+    learner.begin_iteration(None, 2)
+    assert learner.step(rows)["lr"] == 0.01, "the settings hold where nothing is given"
+    with pytest.raises(ConfigError, match="value_mix = 2"):
+        learner.begin_iteration(None, 2, value_mix=2.0)
+
+
+def test_values_of_the_iteration_are_part_of_the_state():
+    straight = make_learner()
+    straight.begin_iteration(None, 10, learning_rate=0.02, value_mix=0.7)
+    for _ in range(4):
+        straight.step(make_rows(seed=straight.update))
+    saved = straight.state()
+    resumed = make_learner(seed=55)
+    resumed.restore(saved)
+    assert (resumed.learning_rate, resumed.value_mix) == (0.02, 0.7)
+    for learner in (straight, resumed):
+        while not learner.done:
+            learner.step(make_rows(seed=learner.update))
+    assert same(straight.state(), resumed.state())
+    # A state from before there were such values: those of the settings.
+    older = make_learner(learning_rate=0.003)
+    older.restore({name: array for name, array in saved.items() if name != "iteration"})
+    assert (older.learning_rate, older.value_mix) == (0.003, 0.0)
 
 
 def test_moments_are_never_carried_into_a_new_iteration():

@@ -12,168 +12,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import log_softmax
 
 from ludus.errors import ConfigError, NumericsError, VersionError
+from ludus.learners.flat import FlatParameters
+from ludus.learners.losses import Losses, alphazero_losses
+from ludus.learners.settings import AlphaZeroSettings
 from ludus.nets import Network, Weights, arrays_of, check_arrays, load_arrays
 from ludus.replay import TrainingRows
-from ludus.schedules import Schedule
 
-_BLOCKED = -1e9
-"""Added to illegal logits: probability and gradient become 0, and times 0 it is 0, not NaN."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlphaZeroSettings:
-    """Settings of the learner.
-
-    Attributes:
-        batch_size: rows of an update.
-        learning_rate: peak of the schedule.
-        schedule: constant, step, linear, exponential or cosine, over the updates of an iteration.
-        warmup_steps: updates over which the learning rate climbs to its peak.
-        final_fraction: last learning rate over the peak; linear, exponential and cosine.
-        milestones: updates of the iteration at which ``step`` multiplies by ``step_factor``.
-        step_factor: see milestones.
-        weight_decay: decoupled decay of weight matrices; biases have none.
-        grad_clip: largest norm of the whole gradient.
-        value_weight: of the value loss.
-        margin_weight: of the margin loss; 0 leaves the margin head untrained.
-        value_mix: share of the search's root value in the value target; 0 is the result alone.
-        ema_decay: of the averaged weights per update; 0 takes the weights as they are. It begins
-            lower, (1 + n) / (10 + n) after n updates, so that short iterations still move.
-        optimizer_across_iterations: ``fresh`` or ``kept`` (decisions 11).
-        precision: ``f32``, or ``bf16`` for the products of the network.
-        threads: torch threads of an update; part of the result's bits.
-    """
-
-    batch_size: int = 1024
-    learning_rate: float = 1e-3
-    schedule: str = "cosine"
-    warmup_steps: int = 20
-    final_fraction: float = 0.1
-    milestones: tuple[int, ...] = ()
-    step_factor: float = 0.1
-    weight_decay: float = 1e-4
-    grad_clip: float = 1.0
-    value_weight: float = 1.0
-    margin_weight: float = 0.0
-    value_mix: float = 0.0
-    ema_decay: float = 0.99
-    optimizer_across_iterations: str = "fresh"
-    precision: str = "f32"
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            ConfigError: names the setting, its value and what would be right.
-        """
-        bounds = {
-            "batch_size": (1, 1 << 20),
-            "learning_rate": (1e-12, 10.0),
-            "final_fraction": (1e-9, 1.0),
-            "weight_decay": (0.0, 10.0),
-            "grad_clip": (1e-9, 1e9),
-            "value_weight": (0.0, 1e6),
-            "margin_weight": (0.0, 1e6),
-            "value_mix": (0.0, 1.0),
-            "ema_decay": (0.0, 0.999999),
-            "threads": (1, 1024),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigError(f"training.{name} = {value} must lie between {low} and {high}")
-        choices = {
-            "optimizer_across_iterations": ("fresh", "kept"),
-            "precision": ("f32", "bf16"),
-        }
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ConfigError(
-                    f"training.{name} = {getattr(self, name)!r} must be one of {', '.join(known)}"
-                )
-        self.learning_rates()
-
-    def learning_rates(self) -> Schedule:
-        """The learning rate as a schedule over the updates of an iteration."""
-        return Schedule(
-            kind=self.schedule,
-            start=self.learning_rate,
-            end=self.learning_rate * self.final_fraction,
-            warmup=self.warmup_steps,
-            milestones=self.milestones,
-            factor=self.step_factor,
-        )
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Terms of one batch, each a scalar tensor.
-
-    Attributes:
-        policy: mean cross-entropy in nats over the searched rows; at least ``target_entropy``.
-        value: mean squared error.
-        margin: mean squared error.
-        entropy: mean entropy of the network's policy over the searched rows.
-        target_entropy: mean entropy of the targets over the searched rows.
-    """
-
-    policy: Tensor
-    value: Tensor
-    margin: Tensor
-    entropy: Tensor
-    target_entropy: Tensor
-
-
-def alphazero_losses(
-    logits: Tensor, value: Tensor, margin: Tensor, rows: TrainingRows, value_mix: float = 0.0
-) -> Losses:
-    """The terms of the loss.
-
-    Args:
-        logits: f32[n, A], raw; the only softmax is the one in here, over legal actions.
-        value: f32[n] in [-1, 1], mover's view.
-        margin: f32[n] in [-1, 1], mover's view.
-        rows: targets.
-        value_mix: share of ``rows.root_value`` in the value target.
-    """
-    # numpy scatters ten times faster here than torch.
-    dense = np.zeros(logits.numel(), np.float32)
-    dense[rows.legal] = rows.policy
-    block = np.full(logits.numel(), _BLOCKED, np.float32)
-    block[rows.legal] = 0.0
-    target = torch.from_numpy(dense).view_as(logits)
-    log_policy = log_softmax(logits + torch.from_numpy(block).view_as(logits), dim=1)
-    # A row without a search has no policy target: it teaches value and margin only.
-    weight = torch.from_numpy(rows.searched).to(torch.float32)
-    weight = weight / weight.sum().clamp_min(1.0)
-    cross_entropy = -(target * log_policy).sum(1)
-    with torch.no_grad():
-        policy = log_policy.clamp_min(-60.0).exp()  # exp of -1e9 takes a slow path
-        entropy = -((policy * log_policy).sum(1) * weight).sum()
-        target_log = target.clamp_min(1e-30).log()  # 0 log 0 = 0
-        target_entropy = -((target * target_log).sum(1) * weight).sum()
-
-    result = torch.from_numpy(rows.value)
-    if value_mix > 0.0:
-        result = torch.lerp(result, torch.from_numpy(rows.root_value), value_mix)
-    return Losses(
-        policy=(cross_entropy * weight).sum(),
-        value=(value - result).square().mean(),
-        margin=(margin - torch.from_numpy(rows.margin)).square().mean(),
-        entropy=entropy,
-        target_entropy=target_entropy,
-    )
+_SLOTS = ("step", "exp_avg", "exp_avg_sq")
+"""What AdamW remembers of a parameter."""
 
 
 @contextmanager
@@ -194,6 +49,12 @@ class AlphaZeroLearner:
 
     ``begin_iteration(champion, steps)``, ``step(rows of update)`` until ``done``, ``candidate()``;
     :meth:`state` may be taken between any two updates.
+
+    Attributes:
+        update: updates since the run's birth, which is the number of the next one.
+        iteration_step, steps_target: updates of the iteration, done and to be done.
+        learning_rate: peak of the iteration.
+        value_mix: share of the search's value in the iteration's value targets.
     """
 
     def __init__(self, net: Network, settings: AlphaZeroSettings) -> None:
@@ -218,9 +79,10 @@ class AlphaZeroLearner:
         self.update = 0
         self.iteration_step = 0
         self.steps_target = 0
-        self._names = [name for name, _ in net.named_parameters()]
-        self._parameters: list[Tensor] = list(net.parameters())
-        self._average = [parameter.detach().clone() for parameter in self._parameters]
+        self.learning_rate = settings.learning_rate
+        self.value_mix = settings.value_mix
+        self._flat = FlatParameters(net)
+        self._average = self._flat.weights.clone()
         self._rates = settings.learning_rates()
         self._optimizer = self._fresh_optimizer()
 
@@ -230,18 +92,25 @@ class AlphaZeroLearner:
         return self.iteration_step >= self.steps_target
 
     def _fresh_optimizer(self) -> torch.optim.AdamW:
-        matrices = [p for p in self._parameters if p.ndim > 1]
-        biases = [p for p in self._parameters if p.ndim <= 1]
+        # Biases are not decayed.
+        decays = (self.settings.weight_decay, 0.0)
         return torch.optim.AdamW(
             [
-                {"params": matrices, "weight_decay": self.settings.weight_decay},
-                {"params": biases, "weight_decay": 0.0},
+                {"params": [leaf], "weight_decay": decay}
+                for leaf, decay in zip(self._flat.groups, decays, strict=True)
             ],
             lr=self.settings.learning_rate,
             fused=True,
         )
 
-    def begin_iteration(self, weights: Weights | None, steps_target: int) -> None:
+    def begin_iteration(
+        self,
+        weights: Weights | None,
+        steps_target: int,
+        *,
+        learning_rate: float | None = None,
+        value_mix: float | None = None,
+    ) -> None:
         """Start the candidate from these weights.
 
         Moments of an earlier iteration are dropped unless the setting says ``kept``.
@@ -249,32 +118,44 @@ class AlphaZeroLearner:
         Args:
             weights: the champion; None goes on from the learner's own weights.
             steps_target: updates of the iteration, see :func:`ludus.learners.plan_steps`.
+            learning_rate: peak of this iteration; that of the settings by default.
+            value_mix: of this iteration; that of the settings by default.
 
         Raises:
-            ConfigError: no steps.
+            ConfigError: no steps, or a number out of range.
             VersionError, NumericsError: weights that do not fit or are not finite.
         """
         if steps_target < 1:
             raise ConfigError(f"an iteration of {steps_target} updates must have at least 1")
+        self._follow(
+            self.settings.learning_rate if learning_rate is None else learning_rate,
+            self.settings.value_mix if value_mix is None else value_mix,
+        )
         if weights is not None:
             load_arrays(self.net, weights)
-            with torch.no_grad():
-                for average, parameter in zip(self._average, self._parameters, strict=True):
-                    average.copy_(parameter)
+            self._average.copy_(self._flat.weights)
         if self.settings.optimizer_across_iterations == "fresh":
             self._optimizer = self._fresh_optimizer()
         self.iteration_step = 0
         self.steps_target = steps_target
 
-    def step(self, rows: TrainingRows) -> dict[str, float]:
+    def _follow(self, learning_rate: float, value_mix: float) -> None:
+        """Values of the iteration, checked as those of the settings are."""
+        checked = replace(self.settings, learning_rate=learning_rate, value_mix=value_mix)
+        self.learning_rate, self.value_mix = learning_rate, value_mix
+        self._rates = checked.learning_rates()
+
+    def step(self, rows: TrainingRows, *, report: bool = True) -> dict[str, float]:
         """One update.
 
         Args:
             rows: of update number ``self.update``.
+            report: whether to work out the metrics; the update is the same without.
 
         Returns:
             loss_total, loss_policy, loss_value, loss_margin (unweighted), entropy, target_entropy,
-            kl (policy loss above its floor), lr, grad_norm (before clipping).
+            kl (policy loss above its floor), policy_rows (rows with a policy target), lr,
+            grad_norm (before clipping); nothing unless asked to report.
 
         Raises:
             NumericsError: the loss or the gradient is not finite; weights, average and optimizer
@@ -282,23 +163,33 @@ class AlphaZeroLearner:
         """
         settings = self.settings
         with torch_threads(settings.threads):
-            for parameter in self._parameters:
-                parameter.grad = None
+            self._flat.gradient.zero_()
             observations = torch.from_numpy(rows.observations)
-            with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+            if settings.precision == "bf16":
+                with torch.autocast("cpu", torch.bfloat16):
+                    fused = self.net.fused(observations)
+            else:
                 fused = self.net.fused(observations)
             logits, value, margin = self.net.split(fused.float())
-            losses = alphazero_losses(logits, value, margin, rows, settings.value_mix)
+            losses = alphazero_losses(
+                logits, value, margin if self.net.spec.margin else None, rows, self.value_mix
+            )
             total = losses.policy + settings.value_weight * losses.value
             if settings.margin_weight > 0.0:
                 total = total + settings.margin_weight * losses.margin
             total.backward()  # type: ignore[no-untyped-call]
-            norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.grad_clip)
-            metrics = self._metrics(total, losses, norm)
-            self._apply(metrics["lr"])
+            norm = self._flat.gradient.norm().item()
+            for name, number in (("loss_total", total.item()), ("grad_norm", norm)):
+                if not math.isfinite(number):
+                    raise NumericsError(f"update {self.update}: {name} is {number}")
+            rate = self._rates.at(self.iteration_step, self.steps_target)
+            metrics = self._metrics(total, losses, norm, rate) if report else {}
+            if norm > settings.grad_clip:
+                self._flat.gradient.mul_(settings.grad_clip / norm)
+            self._apply(rate)
         return metrics
 
-    def _metrics(self, total: Tensor, losses: Losses, norm: Tensor) -> dict[str, float]:
+    def _metrics(self, total: Tensor, losses: Losses, norm: float, rate: float) -> dict[str, float]:
         """Numbers of this update, refused where they are not finite."""
         metrics = {
             "loss_total": total.item(),
@@ -307,8 +198,9 @@ class AlphaZeroLearner:
             "loss_margin": losses.margin.item(),
             "entropy": losses.entropy.item(),
             "target_entropy": losses.target_entropy.item(),
-            "grad_norm": norm.item(),
-            "lr": self._rates.at(self.iteration_step, self.steps_target),
+            "policy_rows": losses.policy_rows,
+            "grad_norm": norm,
+            "lr": rate,
         }
         metrics["kl"] = metrics["loss_policy"] - metrics["target_entropy"]
         for name, number in metrics.items():
@@ -323,8 +215,7 @@ class AlphaZeroLearner:
         self._optimizer.step()
         n = self.iteration_step
         decay = min(self.settings.ema_decay, (1 + n) / (10 + n))
-        with torch.no_grad():
-            torch._foreach_lerp_(self._average, self._parameters, 1.0 - decay)
+        self._average.lerp_(self._flat.weights, 1.0 - decay)
         self.update += 1
         self.iteration_step += 1
 
@@ -338,10 +229,7 @@ class AlphaZeroLearner:
         Raises:
             NumericsError: a weight is not finite.
         """
-        arrays = {
-            name: average.numpy().copy()
-            for name, average in zip(self._names, self._average, strict=True)
-        }
+        arrays = {name: part.numpy().copy() for name, part in self._views(self._average).items()}
         check_arrays(self.net, arrays)
         return arrays
 
@@ -349,22 +237,42 @@ class AlphaZeroLearner:
         """Everything that going on exactly needs, as copies in flat named arrays.
 
         Names: ``weights/*``, ``average/*``, ``adam/<slot>/*`` once an update was made,
-        ``counters`` i64[3] = update, iteration_step, steps_target.
+        ``counters`` i64[3] = update, iteration_step, steps_target, ``iteration`` f64[2] =
+        learning_rate, value_mix of the iteration.
 
         Raises:
             NumericsError: a weight is not finite; such a state must not be committed.
         """
         arrays: dict[str, npt.NDArray[Any]] = {
-            "counters": np.array([self.update, self.iteration_step, self.steps_target], np.int64)
+            "counters": np.array([self.update, self.iteration_step, self.steps_target], np.int64),
+            "iteration": np.array([self.learning_rate, self.value_mix], np.float64),
         }
         weights = self.weights()
         check_arrays(self.net, weights)
         arrays.update({f"weights/{name}": array for name, array in weights.items()})
         arrays.update({f"average/{name}": array for name, array in self.candidate().items()})
-        for name, parameter in zip(self._names, self._parameters, strict=True):
-            for slot, tensor in self._optimizer.state.get(parameter, {}).items():
-                arrays[f"adam/{slot}/{name}"] = tensor.detach().numpy().copy()
+        for slot, parts in self._moments().items():
+            arrays.update({f"adam/{slot}/{name}": part for name, part in parts.items()})
         return arrays
+
+    def _views(self, flat: Tensor) -> dict[str, Tensor]:
+        return self._flat.views(flat)
+
+    def _moments(self) -> dict[str, dict[str, npt.NDArray[Any]]]:
+        """What AdamW remembers, by slot and parameter, as copies; nothing before an update."""
+        states = [self._optimizer.state.get(leaf, {}) for leaf in self._flat.groups]
+        if not all(states):
+            return {}
+        found = {
+            slot: {
+                name: part.numpy().copy()
+                for name, part in self._views(torch.cat([state[slot] for state in states])).items()
+            }
+            for slot in _SLOTS[1:]
+        }
+        # Both groups have made the same steps; the state names them for each parameter.
+        found["step"] = {name: states[0]["step"].numpy().copy() for name in self._flat.names}
+        return found
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on where :meth:`state` was taken: the same updates give the same bytes.
@@ -379,21 +287,30 @@ class AlphaZeroLearner:
                 if name.startswith(prefix)
             }
 
-        slots = {slot: part(f"adam/{slot}/") for slot in ("step", "exp_avg", "exp_avg_sq")}
+        slots = {slot: part(f"adam/{slot}/") for slot in _SLOTS}
         counters = arrays.get("counters")
         full = sum(len(found) for found in slots.values())
-        if counters is None or counters.shape != (3,) or full % (3 * len(self._names)):
+        if counters is None or counters.shape != (3,) or full % (3 * len(self._flat.names)):
             raise VersionError("the learner's state lacks counters or part of the optimizer")
         weights, average = part("weights/"), part("average/")
         check_arrays(self.net, average)
         load_arrays(self.net, weights)
-        with torch.no_grad():
-            for name, tensor in zip(self._names, self._average, strict=True):
-                tensor.copy_(torch.tensor(average[name]))
+        self._average.copy_(self._join(average))
         self._optimizer = self._fresh_optimizer()
         if full:
-            for name, parameter in zip(self._names, self._parameters, strict=True):
-                self._optimizer.state[parameter] = {
-                    slot: torch.tensor(found[name]) for slot, found in slots.items()
+            flat = {slot: self._join(slots[slot]) for slot in _SLOTS[1:]}
+            at = 0
+            for leaf in self._flat.groups:
+                self._optimizer.state[leaf] = {
+                    "step": torch.tensor(slots["step"][self._flat.names[0]]),
+                    **{slot: flat[slot][at : at + leaf.numel()].clone() for slot in flat},
                 }
+                at += leaf.numel()
         self.update, self.iteration_step, self.steps_target = (int(n) for n in counters)
+        # States of earlier versions have no values of the iteration: they were the settings'.
+        defaults = (self.settings.learning_rate, self.settings.value_mix)
+        rate, mix = (float(number) for number in arrays.get("iteration", defaults))
+        self._follow(rate, mix)
+
+    def _join(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Tensor:
+        return self._flat.join({name: torch.tensor(array) for name, array in arrays.items()})

@@ -1,7 +1,9 @@
 """Replay: game records on disk and in memory, and training rows derived from them."""
 
+from ludus.replay.feed import RowFeed
 from ludus.replay.records import COLUMN_TYPES, Columns, GameRecords
-from ludus.replay.sampler import ReplaySampler, TrainingRows, audit_rows
+from ludus.replay.rows import TrainingRows, audit_rows, row_buffers
+from ludus.replay.sampler import ReplaySampler
 from ludus.replay.schema import FORMAT_VERSION, ReplaySchema
 from ludus.replay.shards import (
     Load,
@@ -13,6 +15,7 @@ from ludus.replay.shards import (
     shard_name,
 )
 from ludus.replay.store import ReplayStore
+from ludus.replay.window import WindowLaw
 
 __all__ = [
     "COLUMN_TYPES",
@@ -24,11 +27,14 @@ __all__ = [
     "ReplaySampler",
     "ReplaySchema",
     "ReplayStore",
+    "RowFeed",
     "ShardEntry",
     "TrainingRows",
+    "WindowLaw",
     "audit_rows",
     "decode_shard",
     "encode_shard",
     "read_columns",
+    "row_buffers",
     "shard_name",
 ]

@@ -178,9 +178,24 @@ class ReplayStore:
             },
         }
 
-    def window(self) -> GameRecords:
-        """All games kept, by id; a frozen snapshot that later calls do not change."""
-        return GameRecords.concatenate([*self._loaded, self.tail], self.seats)
+    @property
+    def played(self) -> int:
+        """Games taken since the run's birth, those that were pruned included."""
+        return self.next_shard * self.games_per_shard + len(self._open_ids)
+
+    def window(self, games: int | None = None) -> GameRecords:
+        """Games to learn from, by id; a frozen snapshot that later calls do not change.
+
+        Args:
+            games: the newest so many (all, if there are fewer); None for all that are kept.
+        """
+        parts = [*self._loaded, self.tail]
+        if games is not None:
+            spare = max(0, self.games - games)
+            while spare and spare >= len(parts[0]):
+                spare -= len(parts.pop(0))
+            parts[0] = parts[0].slice(spare, len(parts[0])) if spare else parts[0]
+        return GameRecords.concatenate(parts, self.seats)
 
     def index(self) -> dict[str, Any]:
         """The index as a JSON object: schema, settings and digests of all shards."""
@@ -193,7 +208,7 @@ class ReplayStore:
         }
 
     def snapshot(self) -> dict[str, Any]:
-        """What the window consists of, for the record of an iteration, as a JSON object.
+        """What the replay holds, for the record of an iteration, as a JSON object.
 
         ``digest`` covers every shard and the tail: equal digests mean equal data.
         """

@@ -8,7 +8,7 @@ from typing import Any
 
 from ludus.errors import RunError
 from ludus.learners import plan_steps
-from ludus.replay import ReplaySampler
+from ludus.replay import ReplaySampler, RowFeed, WindowLaw
 from ludus.runs import ObjectRef
 from ludus.training.session import Session, now_ms
 
@@ -27,19 +27,32 @@ class TrainPhase:
         settings = session.settings
         learner = session.learner
         snapshot = session.replay.snapshot()
+        window = session.replay.window(self._window_games())
         if saved is None:
             plan = plan_steps(
                 batch_size=settings.training.batch_size,
                 steps_per_iteration=settings.training.steps_per_iteration,
                 epochs=settings.training.epochs,
-                snapshot_samples=int(snapshot["total_samples"]),
+                snapshot_samples=window.samples,
             )
-            learner.begin_iteration(self._start(), plan.steps_target)
+            learner.begin_iteration(
+                self._start(),
+                plan.steps_target,
+                learning_rate=session.now(settings.training.learning_rate),
+                value_mix=session.now(settings.training.value_mix),
+            )
             session.generation += 1
             event = plan.event()
             event.pop("event")
             session.run.metrics.append(
-                "train_plan", iteration=session.iteration, snapshot=snapshot, **event
+                "train_plan",
+                iteration=session.iteration,
+                snapshot=snapshot,
+                window_games=len(window),
+                window_samples=window.samples,
+                learning_rate=learner.learning_rate,
+                value_mix=learner.value_mix,
+                **event,
             )
             session.record["train"] = {
                 "started_ms": now_ms(),
@@ -47,6 +60,10 @@ class TrainPhase:
                 "steps_completed": 0,
                 "snapshot": snapshot["digest"],
                 "samples": snapshot["total_samples"],
+                "window_games": len(window),
+                "window_samples": window.samples,
+                "learning_rate": learner.learning_rate,
+                "value_mix": learner.value_mix,
             }
         elif saved["snapshot"] != snapshot["digest"]:
             raise RunError(
@@ -54,19 +71,40 @@ class TrainPhase:
                 f"learn from ({snapshot['digest'][:12]} instead of {saved['snapshot'][:12]})"
             )
         self._snapshot = str(snapshot["digest"])
-        self._sampler = ReplaySampler(
+        sampler = ReplaySampler(
             session.rules,
-            session.replay.window(),
+            window,
             settings.run.seed,
             plies_per_game=settings.training.plies_per_game,
             c_visit=settings.search.c_visit,
             c_scale=settings.search.c_scale,
             q_spread=settings.search.q_spread,
         )
+        self._feed = RowFeed(
+            sampler,
+            settings.training.batch_size,
+            learner.update,
+            learner.steps_target - learner.iteration_step,
+        )
         self._losses: dict[str, float] = dict(saved["losses"]) if saved is not None else {}
         self._seconds = float(saved["seconds"]) if saved is not None else 0.0
         self._started = time.monotonic()
         self._here = 0
+
+    def _window_games(self) -> int | None:
+        """The newest games to learn from; None for all that are kept.
+
+        It follows from the committed index: the games played since the run's birth.
+        """
+        replay = self._session.settings.replay
+        if replay.window_start_games is None:
+            return None
+        law = WindowLaw(
+            start_games=replay.window_start_games,
+            exponent=replay.window_exponent,
+            slope=replay.window_slope,
+        )
+        return law.games(self._session.replay.played)
 
     def _start(self) -> dict[str, Any] | None:
         """Weights that the candidate begins with."""
@@ -83,12 +121,14 @@ class TrainPhase:
         every = session.settings.runtime.metrics_every_steps
         end = time.monotonic() + seconds
         while not learner.done:
-            losses = learner.step(self._sampler.rows(learner.update, training.batch_size))
-            self._losses = losses
+            last = learner.iteration_step + 1 >= learner.steps_target
+            report = last or (learner.update + 1) % every == 0
+            losses = learner.step(self._feed.take(), report=report)
             self._here += 1
             session.run.counters.add("train_step")
             session.run.counters.add("samples", training.batch_size)
-            if learner.update % every == 0 or learner.done:
+            if report:
+                self._losses = losses
                 session.run.metrics.append(
                     "train_step",
                     step=learner.update,
@@ -147,7 +187,8 @@ class TrainPhase:
         )
 
     def close(self) -> None:
-        """Nothing to free."""
+        """End the thread that decodes."""
+        self._feed.close()
 
 
 def _losses_of(losses: Mapping[str, float]) -> dict[str, float]:

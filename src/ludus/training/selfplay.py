@@ -13,7 +13,6 @@ from ludus.errors import LudusError
 from ludus.players import Lanes, PhaseSeconds, SearchPlayer, slots_settings
 from ludus.replay import GameRecords
 from ludus.runs import ObjectRef
-from ludus.training.schedules import Schedule
 from ludus.training.session import Session, now_ms, search_settings
 
 _LOOK_AT = 1000
@@ -77,22 +76,29 @@ class SelfplayPhase:
         if schedule.clock == "ply":
             temperature = schedule.table(min(session.rules.max_plies, 4096))
         else:
-            temperature = [self._now(schedule)]
+            temperature = [session.now(schedule)]
         search = search_settings(settings, session.rules)
-        scale = self._now(settings.search.budget_scale)
+        scale = session.now(settings.search.budget_scale)
         self._budgets = [max(0, round(scale * budget)) for budget in search["simulations"]]
         return {
             **search,
             "simulations": self._budgets,
+            **self._playout_cap(scale),
             "temperature": temperature,
             "noise_alpha": settings.search.dirichlet_alpha,
             "noise_fraction": settings.search.dirichlet_fraction,
         }
 
-    def _now(self, schedule: Schedule) -> float:
-        """The value of a schedule by iteration or game, which holds for the whole phase."""
-        tick = self._session.iteration if schedule.clock == "iteration" else self._first
-        return schedule.at(tick)
+    def _playout_cap(self, scale: float) -> dict[str, Any]:
+        """Settings of the slots for fast decisions, none while the cap is off."""
+        search = self._session.settings.search
+        if search.full_fraction >= 1.0:
+            return {}
+        fast = max(1, round(scale * search.fast_budget))
+        return {
+            "full_fraction": search.full_fraction,
+            "fast_simulations": [fast] * len(self._budgets),
+        }
 
     def _missing(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """Ids of the games that are neither in a shard nor in the tail, ascending."""

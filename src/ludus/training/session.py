@@ -22,6 +22,7 @@ from ludus.nets import Network, build, describe, load_arrays
 from ludus.players import SearchPlayer, evaluation_settings
 from ludus.replay import ReplaySchema, ReplayStore
 from ludus.runs import Manifest, ObjectRef, Run
+from ludus.training.schedules import Schedule
 from ludus.training.settings import Settings
 
 Weights = dict[str, npt.NDArray[np.float32]]
@@ -62,11 +63,11 @@ def make_network(rules: _core.Game, settings: Settings) -> Network:
 
 
 def learner_settings(settings: Settings) -> AlphaZeroSettings:
-    """The learner's view of the settings."""
+    """The learner's view of the settings, where a schedule begins."""
     training = settings.training
     return AlphaZeroSettings(
         batch_size=training.batch_size,
-        learning_rate=training.learning_rate,
+        learning_rate=training.learning_rate.at(0),
         schedule=training.schedule,
         warmup_steps=training.warmup_steps,
         final_fraction=training.final_fraction,
@@ -74,7 +75,7 @@ def learner_settings(settings: Settings) -> AlphaZeroSettings:
         grad_clip=training.grad_clip,
         value_weight=training.value_weight,
         margin_weight=training.aux_margin_lambda if settings.model.margin_head else 0.0,
-        value_mix=training.value_mix,
+        value_mix=training.value_mix.at(0),
         ema_decay=training.ema_decay,
         optimizer_across_iterations=training.optimizer,
         threads=max(1, training.threads),
@@ -253,6 +254,16 @@ class Session:
         if simulations is not None:
             settings["simulations"] = [simulations]
         return SearchPlayer(self.evaluator(model), evaluation_settings(settings), name)
+
+    def now(self, schedule: Schedule) -> float:
+        """The value of a schedule by iteration or game in the iteration in progress.
+
+        It holds for the whole iteration; its tick by game is the iteration's first game.
+        """
+        tick = self.iteration
+        if schedule.clock == "game":
+            tick *= self.settings.selfplay.games_per_iteration
+        return schedule.at(tick)
 
     # -- commits ------------------------------------------------------------------------------
 

@@ -6,22 +6,17 @@ values are found (recipe, preset, file, environment, command line) is in ``layer
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from ludus.training.learning_settings import ReplaySettings, TrainingSettings
 from ludus.training.schedules import Schedule
+from ludus.training.section import Section as _Section
+from ludus.training.section import may_change as _may_change
 
 MAX_SEED = 2**63 - 1
 """Seeds are below 2**63, so that every reader of YAML and JSON keeps them whole."""
-
-
-def _may_change(**extra: Any) -> dict[str, Any]:
-    return {"changeable": True, **extra}
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class RunSettings(_Section):
@@ -104,7 +99,20 @@ class SearchSettings(_Section):
     )
     budget_scale: Schedule = Field(
         Schedule(kind="constant", clock="iteration", start=1.0),
-        description="Factor of both budgets in self-play, by iteration or game.",
+        description="Factor of all budgets in self-play, by iteration or game.",
+    )
+    full_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of self-play decisions that are searched with the whole budget; the "
+        "others get fast_budget and teach no policy (playout cap). 1 is off.",
+    )
+    fast_budget: int = Field(
+        8,
+        ge=1,
+        le=60000,
+        description="Simulations of a decision that the playout cap makes fast; below the budget.",
     )
     c_puct: float = Field(1.25, ge=0, description="Weight of the prior in PUCT.")
     fpu_reduction: float = Field(0.25, ge=0, le=2, description="First-play urgency below the node.")
@@ -145,65 +153,6 @@ class SelfplaySettings(_Section):
         json_schema_extra=_may_change(),
         description="Sampled search roots go to logs/roots.ndjson every so many units; 0: never.",
     )
-
-
-class TrainingSettings(_Section):
-    """The learner."""
-
-    steps_per_iteration: int | None = Field(
-        400, ge=1, description="Optimizer steps an iteration; before epochs."
-    )
-    epochs: float | None = Field(
-        None, gt=0, description="Passes over the window an iteration, when no steps are given."
-    )
-    batch_size: int = Field(1024, ge=1, le=65536, description="Rows of a step.")
-    plies_per_game: int = Field(8, ge=1, description="Rows taken from a game when it is drawn.")
-    learning_rate: float = Field(1e-3, gt=0, le=10, description="Peak of the learning rate.")
-    schedule: Literal["constant", "linear", "exponential", "cosine"] = Field(
-        "cosine", description="Of the learning rate over the steps of an iteration."
-    )
-    warmup_steps: int = Field(20, ge=0, description="Steps until the learning rate's peak.")
-    final_fraction: float = Field(
-        0.1, gt=0, le=1, description="Last learning rate of an iteration over its peak."
-    )
-    weight_decay: float = Field(1e-4, ge=0, description="Decoupled decay (AdamW).")
-    aux_margin_lambda: float = Field(0.5, ge=0, description="Weight of the margin's loss.")
-    value_weight: float = Field(1.0, ge=0, description="Weight of the value's loss.")
-    value_mix: float = Field(
-        0.0, ge=0, le=1, description="Share of the search's value in the value target."
-    )
-    grad_clip: float = Field(1.0, gt=0, description="Norm to which gradients are clipped.")
-    ema_decay: float = Field(0.99, ge=0, lt=1, description="Of the averaged weights; 0 for none.")
-    optimizer: Literal["fresh", "kept"] = Field(
-        "fresh", description="Whether an iteration's optimizer begins anew (decision 11)."
-    )
-    threads: int = Field(
-        0,
-        ge=0,
-        le=64,
-        description="Threads of a step, part of the result; 0: one a core, at most 4, fixed at "
-        "creation.",
-    )
-
-
-class ReplaySettings(_Section):
-    """Game records on disk."""
-
-    games_per_shard: int = Field(256, ge=1, description="Games of a shard.")
-    capacity_shards: int | None = Field(
-        40, ge=1, description="Newest shards kept; null: see capacity_samples."
-    )
-    capacity_samples: int | None = Field(
-        None, ge=1, description="Newest plies kept, by whole shards; excludes capacity_shards."
-    )
-
-    @model_validator(mode="after")
-    def _one_capacity(self) -> ReplaySettings:
-        if self.capacity_shards is not None and self.capacity_samples is not None:
-            raise ValueError(
-                "capacity_shards and capacity_samples exclude each other: set one null"
-            )
-        return self
 
 
 class GatingSettings(_Section):
@@ -353,8 +302,19 @@ class Settings(_Section):
             raise ValueError("training.steps_per_iteration and training.epochs are both null")
         if self.selfplay.temperature.clock == "step":
             raise ValueError("selfplay.temperature.clock must be ply, game or iteration")
-        if self.search.budget_scale.clock not in ("iteration", "game"):
-            raise ValueError("search.budget_scale.clock must be iteration or game")
+        for key, schedule in (
+            ("search.budget_scale", self.search.budget_scale),
+            ("training.learning_rate", self.training.learning_rate),
+            ("training.value_mix", self.training.value_mix),
+        ):
+            if schedule.clock not in ("iteration", "game"):
+                raise ValueError(f"{key}.clock must be iteration or game")
+        budget = max(self.search.budget_reroll, self.search.budget_mark)
+        if self.search.full_fraction < 1.0 and self.search.fast_budget >= budget:
+            raise ValueError(
+                f"search.fast_budget = {self.search.fast_budget} must be below the budget of a "
+                f"full search, {budget}, when search.full_fraction is below 1"
+            )
         if self.search.margin_weight > 0.0 and not self.model.margin_head:
             raise ValueError("search.margin_weight above 0 needs model.margin_head = true")
         return self

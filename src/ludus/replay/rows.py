@@ -1,0 +1,148 @@
+"""Training rows: what an update learns from, the arrays that hold it, and what must hold for it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ludus import _core
+from ludus.errors import NumericsError
+
+_ALIGNMENT = 64
+"""Bytes: matrix products choose their path by the alignment of what they read."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """Rows for one update, derived from game records by the encoder.
+
+    Attributes:
+        observations: f32[n, observation_size], mover's view.
+        legal: i32[k], flat ``row * num_actions + action`` over the search's legal actions.
+        offsets: i32[n + 1], the entries of a row in ``legal`` and ``policy``.
+        policy: f32[k], target; sums to 1 over each row.
+        value: f32[n], return of the mover, in [-1, 1].
+        margin: f32[n], tanh of the mover's final margin in points over the game's scale.
+        root_value: f32[n], value that the search found, mover's view; ``value`` where none ran.
+        searched: u8[n], 0 where ``policy`` is uniform and must not be learned: no search ran, or
+            one on the small budget of the playout cap.
+        target: f32[n, num_actions], ``policy`` laid out flat, rows with ``searched`` 0 all 0; None
+            where the decoder was not asked for it.
+        blocked: f32[n, num_actions], 0 for legal actions and -1e9 for all others; or None.
+    """
+
+    observations: npt.NDArray[np.float32]
+    legal: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int32]
+    policy: npt.NDArray[np.float32]
+    value: npt.NDArray[np.float32]
+    margin: npt.NDArray[np.float32]
+    root_value: npt.NDArray[np.float32]
+    searched: npt.NDArray[np.uint8]
+    target: npt.NDArray[np.float32] | None = None
+    blocked: npt.NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.value)
+
+
+def _aligned(shape: tuple[int, ...], kind: type[np.generic]) -> npt.NDArray[Any]:
+    """An array whose first byte has the same alignment in every process."""
+    count = math.prod(shape) * np.dtype(kind).itemsize
+    room = np.zeros(count + _ALIGNMENT, np.uint8)
+    skip = -room.ctypes.data % _ALIGNMENT
+    return room[skip : skip + count].view(kind).reshape(shape)
+
+
+def row_buffers(game: _core.Game, count: int) -> TrainingRows:
+    """Room for rows of a game, to be filled again and again.
+
+    Args:
+        game: gives the sizes.
+        count: rows; ``legal`` and ``policy`` have as many entries as these can need at most.
+    """
+    return TrainingRows(
+        observations=_aligned((count, game.observation_size), np.float32),
+        legal=_aligned((count * game.max_legal,), np.int32),
+        offsets=_aligned((count + 1,), np.int32),
+        policy=_aligned((count * game.max_legal,), np.float32),
+        value=_aligned((count,), np.float32),
+        margin=_aligned((count,), np.float32),
+        root_value=_aligned((count,), np.float32),
+        searched=_aligned((count,), np.uint8),
+        target=_aligned((count, game.num_actions), np.float32),
+        blocked=_aligned((count, game.num_actions), np.float32),
+    )
+
+
+def fill_rows(
+    decoder: _core.RowDecoder,
+    games: npt.NDArray[np.int64],
+    plies: npt.NDArray[np.int32],
+    into: TrainingRows,
+) -> TrainingRows:
+    """Decode into buffers; the answer is a view of them, valid until they are filled again.
+
+    Args:
+        decoder: over the window's columns.
+        games: i64[n], positions in the window.
+        plies: i32[n].
+        into: as of :func:`row_buffers` for n rows.
+
+    Raises:
+        ValueError: a record that contradicts the rules, or buffers that are too small.
+    """
+    entries = decoder.fill(games, plies, dict(vars(into)))
+    return replace(into, legal=into.legal[:entries], policy=into.policy[:entries])
+
+
+def audit_rows(rows: TrainingRows, num_actions: int) -> dict[str, int]:
+    """Check what must hold for every training row (decisions 13).
+
+    Args:
+        rows: as of :meth:`ReplaySampler.rows`.
+        num_actions: size of the action space.
+
+    Returns:
+        Counts: rows, searched, entries.
+
+    Raises:
+        NumericsError: a number that is not finite or out of range, a policy that does not sum to
+            1 or has weight outside its own row's legal actions; the sentence names the row.
+    """
+    count = len(rows)
+
+    def refuse(bad: Any, what: str) -> None:
+        if bad.any():
+            raise NumericsError(f"training row {int(np.argmax(bad))} of {count} {what}")
+
+    lengths = np.diff(rows.offsets)
+    if rows.offsets[0] != 0 or rows.offsets[-1] != len(rows.policy):
+        raise NumericsError("training rows: the offsets do not cover the policy")
+    refuse(lengths <= 0, "has no legal action")
+    refuse(~np.isfinite(rows.observations).all(1), "has an observation that is not finite")
+    owner = np.repeat(np.arange(count), lengths)
+    outside = np.zeros(count, bool)
+    outside[owner[rows.legal // num_actions != owner]] = True
+    refuse(outside, "has policy weight outside its own actions")
+    bad = np.zeros(count, bool)
+    bad[owner[~(rows.policy >= 0)]] = True
+    refuse(bad, "has a policy weight that is negative or no number")
+    sums = np.add.reduceat(rows.policy.astype(np.float64), rows.offsets[:-1])
+    refuse(~(np.abs(sums - 1.0) < 1e-4), "has a policy that does not sum to 1")
+    for name, target in (
+        ("value", rows.value),
+        ("margin", rows.margin),
+        ("root value", rows.root_value),
+    ):
+        refuse(~(np.abs(target) <= 1.0), f"has a {name} outside [-1, 1]")
+    return {
+        "rows": count,
+        "searched": int(np.count_nonzero(rows.searched)),
+        "entries": len(rows.policy),
+    }
