@@ -32,6 +32,8 @@ PlayerSettings player_settings(const nb::dict& given) {
   known += take(given, "kind", kind);
   known += take(given, "rule", rule);
   known += take(given, "simulations", s.simulations);
+  known += take(given, "full_fraction", s.full_fraction);
+  known += take(given, "fast_simulations", s.fast_simulations);
   known += take(given, "c_puct", s.c_puct);
   known += take(given, "fpu_reduction", s.fpu_reduction);
   known += take(given, "noise_alpha", s.noise_alpha);
@@ -142,6 +144,7 @@ nb::dict counters(const PySlots& s) {
   out["growths"] = c.tree.growths;
   out["decisions"] = c.decisions;
   out["searched"] = c.searched;
+  out["capped"] = c.capped;
   out["forced"] = c.forced;
   out["random"] = c.random;
   out["external"] = c.external;

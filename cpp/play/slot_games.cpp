@@ -88,9 +88,10 @@ void Slots::settle(Group& group, Slot& slot) {
       }
     }
     slot.turn = Turn::search;
-    slot.tree.start(state, player.search, player.search.budget(game_->decision_kind(state)), seed_,
-                    static_cast<uint64_t>(slot.game.game_id), static_cast<uint32_t>(slot.ply),
-                    slot.keep_tree);
+    const auto game = static_cast<uint64_t>(slot.game.game_id);
+    const auto ply = static_cast<uint32_t>(slot.ply);
+    const Effort effort = player.search.effort(game_->decision_kind(state), seed_, game, ply);
+    slot.tree.start(state, player.search, effort, seed_, game, ply, slot.keep_tree);
     return;
   }
 }
@@ -137,8 +138,10 @@ void Slots::keep_sample(Group& group, const Slot& slot, int edge) {
 void Slots::finish_search(Group& group, Slot& slot) {
   const int edge = slot.tree.choose();
   const int action = slot.tree.actions(slot.tree.root())[edge];
+  const bool capped = slot.tree.effort().capped;
   ++group.counters.searched;
-  if (&slot == group.slots.data()) keep_sample(group, slot, edge);
+  group.counters.capped += capped;
+  if (&slot == group.slots.data() && !capped) keep_sample(group, slot, edge);
   if (record_) record_search(slot);
   if (players_[static_cast<size_t>(slot.player)].search.reuse_tree) {
     // The outcome is looked at only now: the search is over and its move is chosen.
@@ -152,8 +155,9 @@ void Slots::finish_search(Group& group, Slot& slot) {
         slot.game.seat_players[static_cast<size_t>(game_->seat(after.bytes))] == slot.player;
     slot.keep_tree = same_player && slot.tree.reroot(edge, outcome);
   }
-  const int fallback = slot.tree.root_fell_back() ? kFallback : 0;
-  play(group, slot, action, static_cast<uint8_t>(kSearched | fallback));
+  const int flags =
+      kSearched | (capped ? kCapped : 0) | (slot.tree.root_fell_back() ? kFallback : 0);
+  play(group, slot, action, static_cast<uint8_t>(flags));
   settle(group, slot);
 }
 
@@ -170,7 +174,7 @@ void Slots::play(Group& group, Slot& slot, int action, uint8_t flags) {
   record.rule.push_back(search ? static_cast<uint8_t>(player.search.rule) : uint8_t{0});
   record.temperature.push_back(search ? to_half(player.search.temperature_at(slot.ply))
                                       : uint16_t{0});
-  record.simulations.push_back(search ? static_cast<uint16_t>(player.search.budget(kind))
+  record.simulations.push_back(search ? static_cast<uint16_t>(slot.tree.effort().simulations)
                                       : uint16_t{0});
   if (!search || !record_) {
     record.root_value.push_back(0);
@@ -270,6 +274,7 @@ Slots::Counters Slots::counters() const {
     const Counters& c = group.counters;
     sum.decisions += c.decisions;
     sum.searched += c.searched;
+    sum.capped += c.capped;
     sum.forced += c.forced;
     sum.random += c.random;
     sum.external += c.external;

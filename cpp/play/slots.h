@@ -45,7 +45,7 @@ struct ScheduledGame {
   std::array<int8_t, kMaxSeats> seat_players;
 };
 
-// A finished decision for the log of sampled roots.
+// A finished decision for the log of sampled roots; fast searches are not sampled.
 struct RootSample {
   int64_t game_id = -1;
   int ply = 0;
@@ -91,7 +91,8 @@ class Slots {
 
   struct Counters {
     TreeCounters tree;
-    uint64_t decisions = 0, searched = 0, forced = 0, random = 0, external = 0, games = 0;
+    uint64_t decisions = 0, searched = 0, capped = 0, forced = 0, random = 0, external = 0,
+             games = 0;
     uint64_t rows = 0, batches = 0;
   };
   Counters counters() const;

@@ -7,11 +7,6 @@
 
 namespace ludus {
 
-namespace {
-// Events of the search stream at one decision.
-enum SearchEvent : uint32_t { kNoiseEvent = 0, kGumbelEvent = 1 };
-}  // namespace
-
 void halving_schedule(int considered, int budget, std::vector<uint16_t>& out) {
   out.clear();
   if (considered <= 1) {
@@ -82,7 +77,7 @@ void Tree::prepare_root() {
       log_prior_[i] = std::log(std::max(priors(root_)[i], 1e-12F));
     }
     level_ = -1;
-  } else if (settings_->noise_fraction > 0.0F) {
+  } else if (settings_->noise_fraction > 0.0F && !capped_) {
     Stream stream(seed_, Purpose::search, game_id_, ply_, kNoiseEvent);
     double sum = 0.0;
     for (size_t i = 0; i < edges; ++i) {

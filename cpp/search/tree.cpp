@@ -48,10 +48,11 @@ Tree::Tree(const Game& game)
   score_.resize(padded(legal));
 }
 
-void Tree::start(const void* state, const SearchSettings& settings, int budget, uint64_t seed,
+void Tree::start(const void* state, const SearchSettings& settings, Effort effort, uint64_t seed,
                  uint64_t game_id, uint32_t ply, bool keep) {
   settings_ = &settings;
-  budget_ = budget;
+  const int budget = budget_ = effort.simulations;
+  capped_ = effort.capped;
   loss_ = settings.max_inflight > 1 ? settings.virtual_loss : 0.0F;
   seed_ = seed;
   game_id_ = game_id;

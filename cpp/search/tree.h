@@ -55,8 +55,9 @@ class Tree {
 
   // Begins a search from a decision. Random numbers come from (seed, search, game, ply). When
   // `keep` is set the tree that reroot() kept is used.
-  void start(const void* state, const SearchSettings& settings, int budget, uint64_t seed,
+  void start(const void* state, const SearchSettings& settings, Effort effort, uint64_t seed,
              uint64_t game_id, uint32_t ply, bool keep = false);
+  Effort effort() const { return {budget_, capped_}; }
 
   enum class Step : uint8_t {
     leaf,     // `leaf()` waits for expand()
@@ -179,6 +180,7 @@ class Tree {
   NodeId root_ = kNoNode;
   NodeId leaf_ = kNoNode;
   int budget_ = 0;
+  bool capped_ = false;
   float loss_ = 0.0F;  // virtual loss, 0 with one simulation in flight
   int started_ = 0;    // simulations selected
   int finished_ = 0;   // simulations backed up
