@@ -98,7 +98,7 @@ void Slots::settle(Group& group, Slot& slot) {
 
 void Slots::record_search(Slot& slot) {
   const Tree& tree = slot.tree;
-  const int edges = tree.num_actions(tree.root());
+  const int edges = tree.root_count();
   Records& record = slot.record;
   record.root_value.push_back(to_half(tree.root_value()));
   record.q_variance.push_back(to_half(tree.q_variance()));
@@ -112,7 +112,7 @@ void Slots::record_search(Slot& slot) {
 
 void Slots::keep_sample(Group& group, const Slot& slot, int edge) {
   const Tree& tree = slot.tree;
-  const auto edges = static_cast<size_t>(tree.num_actions(tree.root()));
+  const auto edges = static_cast<size_t>(tree.root_count());
   RootSample& sample = group.sample;
   sample.game_id = slot.game.game_id;
   sample.ply = slot.ply;
@@ -120,7 +120,7 @@ void Slots::keep_sample(Group& group, const Slot& slot, int edge) {
   sample.chosen = edge;
   sample.value = tree.root_value();
   sample.temperature = players_[static_cast<size_t>(slot.player)].search.temperature_at(slot.ply);
-  sample.actions.assign(tree.actions(tree.root()), tree.actions(tree.root()) + edges);
+  sample.actions.assign(tree.root_actions(), tree.root_actions() + edges);
   sample.visits.resize(edges);
   sample.q.resize(edges);
   sample.prior.resize(edges);
@@ -137,7 +137,7 @@ void Slots::keep_sample(Group& group, const Slot& slot, int edge) {
 
 void Slots::finish_search(Group& group, Slot& slot) {
   const int edge = slot.tree.choose();
-  const int action = slot.tree.actions(slot.tree.root())[edge];
+  const int action = slot.tree.root_actions()[edge];
   const bool capped = slot.tree.effort().capped;
   ++group.counters.searched;
   group.counters.capped += capped;
@@ -281,6 +281,9 @@ Slots::Counters Slots::counters() const {
     sum.games += c.games;
     sum.rows += c.rows;
     sum.batches += c.batches;
+    sum.passes.tree += c.passes.tree;
+    sum.passes.encode += c.passes.encode;
+    sum.passes.expand += c.passes.expand;
     for (const Slot& slot : group.slots) sum.tree.add(slot.tree.counters());
   }
   return sum;
