@@ -39,6 +39,20 @@ inline FloatLanes exp_nonpositive(FloatLanes x) {
   return x < low ? FloatLanes{} : p * power;
 }
 
+// Whether none of the numbers is infinite or NaN.
+inline bool all_finite(const float* numbers, size_t count) {
+  IntLanes wrong{};
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const FloatLanes x = load_lanes(numbers + i);
+    wrong |= (x - x) != 0.0F;
+  }
+  for (; i < count; ++i) wrong[0] |= (numbers[i] - numbers[i]) != 0.0F;
+  int32_t any = 0;
+  for (int lane = 0; lane < kLanes; ++lane) any |= wrong[lane];
+  return any == 0;
+}
+
 // out[i] = softmax(logits)[i] for i < count; `out` has room for padded(count), its tail becomes 0.
 // Returns false, and writes the uniform distribution, if a logit is not finite.
 inline bool softmax(const float* logits, int count, float* out) {

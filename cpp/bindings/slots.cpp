@@ -32,6 +32,8 @@ PlayerSettings player_settings(const nb::dict& given) {
   known += take(given, "kind", kind);
   known += take(given, "rule", rule);
   known += take(given, "simulations", s.simulations);
+  known += take(given, "full_fraction", s.full_fraction);
+  known += take(given, "fast_simulations", s.fast_simulations);
   known += take(given, "c_puct", s.c_puct);
   known += take(given, "fpu_reduction", s.fpu_reduction);
   known += take(given, "noise_alpha", s.noise_alpha);
@@ -73,9 +75,16 @@ size_t rows_of(const PySlots& s) { return static_cast<size_t>(s.slots->rows()); 
 size_t capacity_of(const PySlots& s) { return static_cast<size_t>(s.slots->legal_capacity()); }
 size_t seats_of(const PySlots& s) { return static_cast<size_t>(s.slots->game().info().num_seats); }
 
+// An array argument that may be None, of the length that the batch has.
+int32_t* lent_list(const nb::object& given, size_t length, const char* says) {
+  if (given.is_none()) return nullptr;
+  Lent1<int32_t> lent;
+  require(nb::try_cast(given, lent) && lent.shape(0) == length, says);
+  return lent.data();
+}
+
 void bind_arrays(PySlots& s, int group, int player, const nb::object& observations,
-                 const Lent1<int32_t>& seats, const Lent1<int32_t>& legal,
-                 const Lent1<int32_t>& offsets) {
+                 const nb::object& seats, const nb::object& legal, const nb::object& offsets) {
   BatchArrays arrays;
   const auto width = static_cast<size_t>(s.slots->game().info().observation_size);
   if (!observations.is_none()) {
@@ -85,12 +94,14 @@ void bind_arrays(PySlots& s, int group, int player, const nb::object& observatio
         "bind() wants observations float32[rows, observation_size], C order.");
     arrays.observations = lent.data();
   }
-  require(seats.shape(0) == rows_of(s), "bind() wants seats int32[rows].");
-  require(legal.shape(0) == capacity_of(s), "bind() wants legal int32[legal_capacity].");
-  require(offsets.shape(0) == rows_of(s) + 1, "bind() wants offsets int32[rows + 1].");
-  arrays.seats = seats.data();
-  arrays.legal = legal.data();
-  arrays.offsets = offsets.data();
+  arrays.seats = lent_list(seats, rows_of(s), "bind() wants seats int32[rows].");
+  arrays.legal = lent_list(legal, capacity_of(s), "bind() wants legal int32[legal_capacity].");
+  arrays.offsets = lent_list(offsets, rows_of(s) + 1, "bind() wants offsets int32[rows + 1].");
+  const bool lists = arrays.seats != nullptr;
+  require(lists == (arrays.legal != nullptr) && lists == (arrays.offsets != nullptr) &&
+              (lists || arrays.observations == nullptr),
+          "bind() wants seats, legal and offsets together, or nothing for an evaluator that needs "
+          "no input.");
   s.slots->bind(group, player, arrays);
   s.lent.push_back(nb::make_tuple(observations, seats, legal, offsets));
 }
@@ -137,17 +148,28 @@ nb::dict counters(const PySlots& s) {
   out["collisions"] = c.tree.collisions;
   out["fallbacks"] = c.tree.fallbacks;
   out["depth"] = c.tree.depth;
+  out["opened"] = c.tree.opened;
   out["nodes"] = c.tree.nodes;
   out["node_bytes"] = c.tree.bytes;
   out["growths"] = c.tree.growths;
   out["decisions"] = c.decisions;
   out["searched"] = c.searched;
+  out["capped"] = c.capped;
   out["forced"] = c.forced;
   out["random"] = c.random;
   out["external"] = c.external;
   out["games"] = c.games;
   out["rows"] = c.rows;
   out["batches"] = c.batches;
+  return out;
+}
+
+nb::dict passes(const PySlots& s) {
+  const Slots::Passes p = s.slots->counters().passes;
+  nb::dict out;
+  out["tree"] = p.tree;
+  out["encode"] = p.encode;
+  out["expand"] = p.expand;
   return out;
 }
 
@@ -194,7 +216,8 @@ void bind_slots(nb::module_& m) {
       .def_prop_ro("legal_capacity", [](const PySlots& s) { return s.slots->legal_capacity(); })
       .def("schedule", &schedule, nb::arg("game_ids"), nb::arg("seeds"), nb::arg("seat_players"))
       .def("bind", &bind_arrays, nb::arg("group"), nb::arg("player"),
-           nb::arg("observations").none(), nb::arg("seats"), nb::arg("legal"), nb::arg("offsets"))
+           nb::arg("observations") = nb::none(), nb::arg("seats") = nb::none(),
+           nb::arg("legal") = nb::none(), nb::arg("offsets") = nb::none())
       .def(
           "collect",
           [](PySlots& s, int group, int player) { return s.slots->collect(group, player); },
@@ -211,6 +234,10 @@ void bind_slots(nb::module_& m) {
             s.slots->supply(group, player, logits.data(), values.data());
           },
           nb::arg("group"), nb::arg("player"), nb::arg("logits"), nb::arg("values"))
+      .def(
+          "supply_uniform",
+          [](PySlots& s, int group, int player) { s.slots->supply_uniform(group, player); },
+          nb::arg("group"), nb::arg("player"), nb::call_guard<nb::gil_scoped_release>())
       .def("decisions", &decisions, nb::arg("group"), nb::arg("player"))
       .def(
           "decide",
@@ -239,6 +266,7 @@ void bind_slots(nb::module_& m) {
           },
           nb::arg("records"))
       .def("counters", &counters)
+      .def("passes", &passes)
       .def("sample_roots", &sample_roots)
       .def(
           "run_uniform",

@@ -88,16 +88,17 @@ void Slots::settle(Group& group, Slot& slot) {
       }
     }
     slot.turn = Turn::search;
-    slot.tree.start(state, player.search, player.search.budget(game_->decision_kind(state)), seed_,
-                    static_cast<uint64_t>(slot.game.game_id), static_cast<uint32_t>(slot.ply),
-                    slot.keep_tree);
+    const auto game = static_cast<uint64_t>(slot.game.game_id);
+    const auto ply = static_cast<uint32_t>(slot.ply);
+    const Effort effort = player.search.effort(game_->decision_kind(state), seed_, game, ply);
+    slot.tree.start(state, player.search, effort, seed_, game, ply, slot.keep_tree);
     return;
   }
 }
 
 void Slots::record_search(Slot& slot) {
   const Tree& tree = slot.tree;
-  const int edges = tree.num_actions(tree.root());
+  const int edges = tree.root_count();
   Records& record = slot.record;
   record.root_value.push_back(to_half(tree.root_value()));
   record.q_variance.push_back(to_half(tree.q_variance()));
@@ -111,7 +112,7 @@ void Slots::record_search(Slot& slot) {
 
 void Slots::keep_sample(Group& group, const Slot& slot, int edge) {
   const Tree& tree = slot.tree;
-  const auto edges = static_cast<size_t>(tree.num_actions(tree.root()));
+  const auto edges = static_cast<size_t>(tree.root_count());
   RootSample& sample = group.sample;
   sample.game_id = slot.game.game_id;
   sample.ply = slot.ply;
@@ -119,7 +120,7 @@ void Slots::keep_sample(Group& group, const Slot& slot, int edge) {
   sample.chosen = edge;
   sample.value = tree.root_value();
   sample.temperature = players_[static_cast<size_t>(slot.player)].search.temperature_at(slot.ply);
-  sample.actions.assign(tree.actions(tree.root()), tree.actions(tree.root()) + edges);
+  sample.actions.assign(tree.root_actions(), tree.root_actions() + edges);
   sample.visits.resize(edges);
   sample.q.resize(edges);
   sample.prior.resize(edges);
@@ -136,9 +137,11 @@ void Slots::keep_sample(Group& group, const Slot& slot, int edge) {
 
 void Slots::finish_search(Group& group, Slot& slot) {
   const int edge = slot.tree.choose();
-  const int action = slot.tree.actions(slot.tree.root())[edge];
+  const int action = slot.tree.root_actions()[edge];
+  const bool capped = slot.tree.effort().capped;
   ++group.counters.searched;
-  if (&slot == group.slots.data()) keep_sample(group, slot, edge);
+  group.counters.capped += capped;
+  if (&slot == group.slots.data() && !capped) keep_sample(group, slot, edge);
   if (record_) record_search(slot);
   if (players_[static_cast<size_t>(slot.player)].search.reuse_tree) {
     // The outcome is looked at only now: the search is over and its move is chosen.
@@ -152,8 +155,9 @@ void Slots::finish_search(Group& group, Slot& slot) {
         slot.game.seat_players[static_cast<size_t>(game_->seat(after.bytes))] == slot.player;
     slot.keep_tree = same_player && slot.tree.reroot(edge, outcome);
   }
-  const int fallback = slot.tree.root_fell_back() ? kFallback : 0;
-  play(group, slot, action, static_cast<uint8_t>(kSearched | fallback));
+  const int flags =
+      kSearched | (capped ? kCapped : 0) | (slot.tree.root_fell_back() ? kFallback : 0);
+  play(group, slot, action, static_cast<uint8_t>(flags));
   settle(group, slot);
 }
 
@@ -170,7 +174,7 @@ void Slots::play(Group& group, Slot& slot, int action, uint8_t flags) {
   record.rule.push_back(search ? static_cast<uint8_t>(player.search.rule) : uint8_t{0});
   record.temperature.push_back(search ? to_half(player.search.temperature_at(slot.ply))
                                       : uint16_t{0});
-  record.simulations.push_back(search ? static_cast<uint16_t>(player.search.budget(kind))
+  record.simulations.push_back(search ? static_cast<uint16_t>(slot.tree.effort().simulations)
                                       : uint16_t{0});
   if (!search || !record_) {
     record.root_value.push_back(0);
@@ -270,12 +274,16 @@ Slots::Counters Slots::counters() const {
     const Counters& c = group.counters;
     sum.decisions += c.decisions;
     sum.searched += c.searched;
+    sum.capped += c.capped;
     sum.forced += c.forced;
     sum.random += c.random;
     sum.external += c.external;
     sum.games += c.games;
     sum.rows += c.rows;
     sum.batches += c.batches;
+    sum.passes.tree += c.passes.tree;
+    sum.passes.encode += c.passes.encode;
+    sum.passes.expand += c.passes.expand;
     for (const Slot& slot : group.slots) sum.tree.add(slot.tree.counters());
   }
   return sum;

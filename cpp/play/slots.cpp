@@ -2,7 +2,7 @@
 #include "play/slots.h"
 
 #include <algorithm>
-#include <cmath>
+#include <chrono>
 #include <string>
 
 #include "base/errors.h"
@@ -11,6 +11,9 @@ namespace ludus {
 
 namespace {
 constexpr int kAhead = 3;  // slots between a prefetch and its use
+
+using Clock = std::chrono::steady_clock;
+double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 }  // namespace
 
 Slots::Slots(std::shared_ptr<const Game> game, int slots, int group_size, uint64_t seed,
@@ -44,10 +47,11 @@ Slots::Slots(std::shared_ptr<const Game> game, int slots, int group_size, uint64
     for (int i = 0; i < group_size; ++i) {
       Slot& slot = group.slots.emplace_back(*game_);
       slot.record.reserve_game(info_);
-      slot.waiting.reserve(static_cast<size_t>(inflight_));
     }
     group.batches.resize(players_.size());
+    group.bound.resize(players_.size());
     group.legal_used.resize(players_.size());
+    group.leaves.resize(static_cast<size_t>(rows_));
     group.written.assign(players_.size(), std::vector<char>(static_cast<size_t>(rows_), 0));
   }
 }
@@ -77,15 +81,17 @@ void Slots::schedule(const ScheduledGame& game) {
 
 void Slots::bind(int group, int player, const BatchArrays& arrays) {
   check_player(player);
-  group_at(group).batches[static_cast<size_t>(player)] = arrays;
+  Group& lent = group_at(group);
+  lent.batches[static_cast<size_t>(player)] = arrays;
+  lent.bound[static_cast<size_t>(player)] = 1;
+  if (arrays.legal != nullptr)
+    lent.listed.resize(static_cast<size_t>(legal_capacity() + info_.max_legal));
 }
 
 // Selects leaves of one slot into its rows. Returns whether it took any row.
-bool Slots::fill(Group& group, Slot& slot, int player, int first_row, int& legal_used, int& rows) {
-  const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
-  std::vector<char>& written = group.written[static_cast<size_t>(player)];
+bool Slots::fill(Group& group, Slot& slot, int player, int first_row) {
   const int inflight = players_[static_cast<size_t>(player)].search.max_inflight;
-  slot.waiting.clear();
+  int taken = 0;
   while (slot.turn == Turn::search && slot.player == player) {
     const Tree::Step step = slot.tree.select();
     if (step == Tree::Step::finished) {
@@ -93,114 +99,140 @@ bool Slots::fill(Group& group, Slot& slot, int player, int first_row, int& legal
       continue;
     }
     if (step == Tree::Step::wait) break;
-    const NodeId leaf = slot.tree.leaf();
-    const int row = first_row + static_cast<int>(slot.waiting.size());
-    slot.waiting.push_back(leaf);
-    const int seat = slot.tree.seat(leaf);
-    if (batch.observations != nullptr) {
-      game_->observe(slot.tree.state(leaf), seat,
-                     batch.observations +
-                         static_cast<size_t>(row) * static_cast<size_t>(info_.observation_size));
-      written[static_cast<size_t>(row)] = 2;
-    }
-    batch.seats[row] = seat;
-    const int count = slot.tree.num_actions(leaf);
-    const uint16_t* actions = slot.tree.actions(leaf);
-    int32_t* out = batch.legal + legal_used;
-    const int base = row * info_.num_actions;
-    for (int i = 0; i < count; ++i) out[i] = base + actions[i];
-    batch.offsets[row] = legal_used;
-    legal_used += count;
-    batch.offsets[row + 1] = legal_used;
-    ++rows;
-    if (static_cast<int>(slot.waiting.size()) == inflight) break;
+    const auto index = static_cast<int>(&slot - group.slots.data());
+    group.leaves[static_cast<size_t>(first_row + taken)] = {index, slot.tree.leaf()};
+    if (++taken == inflight) break;
   }
-  return !slot.waiting.empty();
+  group.counters.rows += static_cast<uint64_t>(taken);
+  return taken > 0;
+}
+
+// The walk down all trees: fills `leaves`, rows without one stay empty. Returns whether any has.
+bool Slots::walk(Group& group, int player) {
+  std::fill(group.leaves.begin(), group.leaves.end(), Leaf{});
+  const int places = group_size_ / share_;
+  bool any = false;
+  for (int place = 0; place < places; ++place) {
+    const auto far = static_cast<size_t>((place + 2 * kAhead) * share_);
+    if (far < group.slots.size()) {
+      const auto* slot = reinterpret_cast<const std::byte*>(&group.slots[far]);
+      for (size_t line = 0; line < Slot::kHotBytes; line += 64) __builtin_prefetch(slot + line);
+    }
+    const auto ahead = static_cast<size_t>((place + kAhead) * share_);
+    if (ahead < group.slots.size()) group.slots[ahead].tree.prefetch();
+    bool taken = false;
+    for (int k = 0; k < share_; ++k) {
+      Slot& slot = group.slots[static_cast<size_t>(place * share_ + k)];
+      if (!slot.playing && !slot.queue.empty()) settle(group, slot);
+      if (!taken && slot.turn == Turn::search && slot.player == player)
+        taken = fill(group, slot, player, place * inflight_);
+    }
+    any = any || taken;
+  }
+  return any;
+}
+
+// Writes the leaves' rows into the arrays of a batch.
+void Slots::encode(Group& group, int player) {
+  const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
+  std::vector<char>& written = group.written[static_cast<size_t>(player)];
+  const auto width = static_cast<size_t>(info_.observation_size);
+  int used = 0;
+  for (int row = 0; row < rows_; ++row) {
+    const auto r = static_cast<size_t>(row);
+    const Leaf leaf = group.leaves[r];
+    batch.offsets[row] = used;
+    float* observation = batch.observations == nullptr ? nullptr : batch.observations + r * width;
+    if (leaf.slot < 0) {
+      // Rows without a leaf hold zeros: padding must be finite and always the same.
+      batch.seats[row] = 0;
+      if (observation != nullptr && written[r]) std::fill_n(observation, width, 0.0F);
+      written[r] = 0;
+      continue;
+    }
+    Tree& tree = group.slots[static_cast<size_t>(leaf.slot)].tree;
+    used += tree.list(leaf.node, group.listed.data() + used);
+    const int seat = tree.seat(leaf.node);
+    batch.seats[row] = seat;
+    if (observation == nullptr) continue;
+    game_->observe(tree.state(leaf.node), seat, observation);
+    written[r] = 1;
+  }
+  batch.offsets[rows_] = used;
+  // A pass of its own: wide reads of what was just written in pieces would wait for it.
+  for (int row = 0; row < rows_; ++row) {
+    const int32_t base = row * info_.num_actions;
+    for (int i = batch.offsets[row]; i < batch.offsets[row + 1]; ++i)
+      batch.legal[i] = base + group.listed[static_cast<size_t>(i)];
+  }
+  int& last_used = group.legal_used[static_cast<size_t>(player)];
+  if (last_used > used) std::fill(batch.legal + used, batch.legal + last_used, 0);
+  last_used = used;
 }
 
 int Slots::collect(int group_index, int player) {
   Group& group = group_at(group_index);
   check_player(player);
-  const auto p = static_cast<size_t>(player);
-  const BatchArrays& batch = group.batches[p];
-  if (batch.legal == nullptr) throw InputError("collect() before bind() lent the arrays.");
+  if (!group.bound[static_cast<size_t>(player)])
+    throw InputError("collect() before bind() lent the arrays.");
   if (group.open >= 0) throw InputError("collect() before supply() answered the last batch.");
-  std::vector<char>& written = group.written[p];
-  int legal_used = 0;
-  int rows = 0;
-  const int rows_of_slot = inflight_;
-  const int places = group_size_ / share_;
-  for (int place = 0; place < places; ++place) {
-    const int first = place * rows_of_slot;
-    const auto far = static_cast<size_t>((place + 2 * kAhead) * share_);
-    if (far < group.slots.size()) {
-      const auto* tree = reinterpret_cast<const std::byte*>(&group.slots[far].tree);
-      for (size_t line = 0; line < sizeof(Tree); line += 64) __builtin_prefetch(tree + line);
-    }
-    const auto ahead = static_cast<size_t>((place + kAhead) * share_);
-    if (ahead < group.slots.size()) group.slots[ahead].tree.prefetch();
-    bool taken = false;
-    const int used_before = rows;
-    for (int k = 0; k < share_; ++k) {
-      Slot& slot = group.slots[static_cast<size_t>(place * share_ + k)];
-      if (!slot.playing && !slot.queue.empty()) settle(group, slot);
-      if (!taken && slot.turn == Turn::search && slot.player == player)
-        taken = fill(group, slot, player, first, legal_used, rows);
-    }
-    // Rows without a leaf hold zeros: padding must be finite and always the same.
-    for (int row = first + (rows - used_before); row < first + rows_of_slot; ++row) {
-      batch.offsets[row] = batch.offsets[row + 1] = legal_used;
-      batch.seats[row] = 0;
-    }
+  Passes& passes = group.counters.passes;
+  const uint64_t before = group.counters.rows;
+  const auto began = Clock::now();
+  const bool any = walk(group, player);
+  const auto walked = Clock::now();
+  passes.tree += seconds(walked - began);
+  if (group.batches[static_cast<size_t>(player)].legal != nullptr) {
+    encode(group, player);
+    passes.encode += seconds(Clock::now() - walked);
   }
-  batch.offsets[0] = 0;
-  if (batch.observations != nullptr)
-    for (int row = 0; row < rows_; ++row) {
-      char& mark = written[static_cast<size_t>(row)];
-      if (mark == 1) {
-        const auto width = static_cast<size_t>(info_.observation_size);
-        std::fill_n(batch.observations + static_cast<size_t>(row) * width, width, 0.0F);
-      }
-      mark = mark == 2 ? 1 : 0;
-    }
-  int& last_used = group.legal_used[p];
-  if (last_used > legal_used) std::fill(batch.legal + legal_used, batch.legal + last_used, 0);
-  last_used = legal_used;
-  if (rows > 0) {
+  if (any) {
     group.open = player;
-    group.counters.rows += static_cast<uint64_t>(rows);
     ++group.counters.batches;
   }
-  return rows;
+  return static_cast<int>(group.counters.rows - before);
 }
 
-void Slots::supply(int group_index, int player, const float* logits, const float* values) {
+Slots::Group& Slots::answered(int group_index, int player) {
   Group& group = group_at(group_index);
   check_player(player);
   if (group.open != player) throw InputError("supply() without rows from collect().");
-  const auto value_count = static_cast<size_t>(rows_) * static_cast<size_t>(info_.num_seats);
-  if (std::any_of(values, values + value_count, [](float v) { return !std::isfinite(v); }))
-    throw NumericsError("A value of a leaf batch is not finite; nothing was backed up.");
+  return group;
+}
+
+template <class Answer>
+void Slots::answer(Group& group, Answer&& one) {
+  const auto began = Clock::now();
   group.open = -1;
-  const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
-  const auto seats = static_cast<size_t>(info_.num_seats);
-  const int places = group_size_ / share_;
-  for (int place = 0; place < places; ++place) {
-    const auto ahead = static_cast<size_t>((place + kAhead) * share_);
-    if (ahead < group.slots.size() && !group.slots[ahead].waiting.empty())
-      group.slots[ahead].tree.prefetch(group.slots[ahead].waiting.front());
-    for (int k = 0; k < share_; ++k) {
-      Slot& slot = group.slots[static_cast<size_t>(place * share_ + k)];
-      if (slot.player != player) continue;
-      int row = place * inflight_;
-      for (const NodeId leaf : slot.waiting) {
-        slot.tree.expand(leaf, logits + batch.offsets[row],
-                         values + static_cast<size_t>(row) * seats);
-        ++row;
-      }
-      slot.waiting.clear();
+  const auto rows = static_cast<size_t>(rows_);
+  for (size_t row = 0; row < rows; ++row) {
+    if (row + kAhead < rows && group.leaves[row + kAhead].slot >= 0) {
+      const Leaf& ahead = group.leaves[row + kAhead];
+      group.slots[static_cast<size_t>(ahead.slot)].tree.prefetch(ahead.node);
     }
+    const Leaf leaf = group.leaves[row];
+    if (leaf.slot >= 0) one(group.slots[static_cast<size_t>(leaf.slot)].tree, leaf.node, row);
   }
+  group.counters.passes.expand += seconds(Clock::now() - began);
+}
+
+void Slots::supply(int group_index, int player, const float* logits, const float* values) {
+  Group& group = answered(group_index, player);
+  const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
+  if (batch.legal == nullptr)
+    throw InputError("supply() wants the arrays that bind() lends; without them supply_uniform().");
+  const auto seats = static_cast<size_t>(info_.num_seats);
+  if (!all_finite(values, static_cast<size_t>(rows_) * seats))
+    throw NumericsError("A value of a leaf batch is not finite; nothing was backed up.");
+  const bool finite = all_finite(logits, static_cast<size_t>(batch.offsets[rows_]));
+  answer(group, [&](Tree& tree, NodeId leaf, size_t row) {
+    tree.expand(leaf, logits + batch.offsets[row], values + row * seats, finite);
+  });
+}
+
+void Slots::supply_uniform(int group_index, int player) {
+  answer(answered(group_index, player),
+         [](Tree& tree, NodeId leaf, size_t) { tree.expand_uniform(leaf); });
 }
 
 void Slots::decisions(int group_index, int player, std::vector<Decision>& out) {
@@ -235,25 +267,18 @@ void Slots::decide(int group_index, int player, int index, int action) {
 }
 
 void Slots::run_uniform(uint64_t simulations) {
-  const auto rows = static_cast<size_t>(rows_);
-  std::vector<float> logits(static_cast<size_t>(legal_capacity()), 0.0F);
-  std::vector<float> values(rows * static_cast<size_t>(info_.num_seats), 0.0F);
-  std::vector<int32_t> seats(rows);
-  std::vector<int32_t> legal(logits.size());
-  std::vector<int32_t> offsets(rows + 1);
-  const BatchArrays lent{nullptr, seats.data(), legal.data(), offsets.data()};
   const uint64_t goal = counters().tree.simulations + simulations;
+  for (int g = 0; g < groups(); ++g)
+    for (int p = 0; p < players(); ++p) bind(g, p, {});
   for (bool more = true; more;) {
     more = false;
     for (int g = 0; g < groups(); ++g)
-      for (int p = 0; p < players(); ++p) {
-        group_at(g).batches[static_cast<size_t>(p)] = lent;
+      for (int p = 0; p < players(); ++p)
         for (int step = 0; step < 64; ++step) {
           if (collect(g, p) == 0) break;
-          supply(g, p, logits.data(), values.data());
+          supply_uniform(g, p);
           more = true;
         }
-      }
     more = more && counters().tree.simulations < goal;
   }
 }

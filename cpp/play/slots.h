@@ -7,7 +7,7 @@
 //
 //   rows = collect(group, player)   walks the trees until each slot whose mover is `player` has
 //                                   its leaves in the batch; plays moves whose search is finished
-//   supply(group, player, ...)      answers those rows
+//   supply(group, player, ...)      answers those rows; supply_uniform() without an evaluator
 //   decisions / decide              the same border for players without a tree
 //
 // With P players that search, P neighbouring slots share a row: a pair of games with seats
@@ -31,9 +31,10 @@ struct PlayerSettings {
   SearchSettings search;
 };
 
-// The arrays that a group's batch for one player lives in; the caller keeps them alive.
+// The arrays that a group's batch for one player lives in; the caller keeps them alive. With none
+// nothing is encoded or listed, and only supply_uniform() answers.
 struct BatchArrays {
-  float* observations = nullptr;  // [rows, observation_size]; null: nothing is encoded
+  float* observations = nullptr;  // [rows, observation_size]; null: not wanted
   int32_t* seats = nullptr;       // [rows]
   int32_t* legal = nullptr;       // [legal_capacity], row * num_actions + action; spare is 0
   int32_t* offsets = nullptr;     // [rows + 1] into legal
@@ -45,7 +46,7 @@ struct ScheduledGame {
   std::array<int8_t, kMaxSeats> seat_players;
 };
 
-// A finished decision for the log of sampled roots.
+// A finished decision for the log of sampled roots; fast searches are not sampled.
 struct RootSample {
   int64_t game_id = -1;
   int ply = 0;
@@ -73,6 +74,8 @@ class Slots {
   void bind(int group, int player, const BatchArrays& arrays);
   int collect(int group, int player);
   void supply(int group, int player, const float* logits, const float* values);
+  // Every legal action alike, every position even.
+  void supply_uniform(int group, int player);
 
   struct Decision {
     int slot;
@@ -89,36 +92,52 @@ class Slots {
   void restore(const Records& records);
   std::vector<RootSample> sample_roots() const;
 
+  // Seconds in passes over whole groups, summed over the threads that drove them.
+  struct Passes {
+    double tree = 0.0;    // selection, moves played, priors of nodes that are opened
+    double encode = 0.0;  // observations and lists of legal actions
+    double expand = 0.0;  // taking answers: checking, storing, backing up
+  };
   struct Counters {
     TreeCounters tree;
-    uint64_t decisions = 0, searched = 0, forced = 0, random = 0, external = 0, games = 0;
+    uint64_t decisions = 0, searched = 0, capped = 0, forced = 0, random = 0, external = 0,
+             games = 0;
     uint64_t rows = 0, batches = 0;
+    Passes passes;
   };
   Counters counters() const;
 
-  // Drives everything with the uniform evaluator (logits 0, values 0) on this thread, for at
-  // least `simulations` or until the games end. Nothing is encoded.
+  // Drives everything with supply_uniform() on this thread, for at least `simulations` or until the
+  // games end. Unbinds the arrays of all players.
   void run_uniform(uint64_t simulations);
 
  private:
   enum class Turn : uint8_t { idle, search, external };
-  struct Slot {
+  struct alignas(64) Slot {
+    // What every simulation needs comes first: this line and the beginning of the tree.
+    static constexpr size_t kHotBytes = 384;
     explicit Slot(const Game& game) : tree(game) {}
-    StateBytes state;
-    Tree tree;
-    Records record;
-    std::deque<ScheduledGame> queue;
-    ScheduledGame game{};
-    std::vector<NodeId> waiting;  // leaves in this slot's rows
     int ply = 0;
     int player = 0;
     Turn turn = Turn::idle;
     bool playing = false;
     bool keep_tree = false;
+    Tree tree;
+    StateBytes state;
+    Records record;
+    std::deque<ScheduledGame> queue;
+    ScheduledGame game{};
+  };
+  struct Leaf {
+    int slot = -1;  // within its group; none: the row is empty
+    NodeId node = kNoNode;
   };
   struct Group {
     std::vector<Slot> slots;
+    std::vector<Leaf> leaves;                // by row of the open batch
     std::vector<BatchArrays> batches;        // by player
+    std::vector<char> bound;                 // by player: whether `batches` was set
+    std::vector<uint16_t> listed;            // room for the legal actions of a batch
     std::vector<std::vector<char>> written;  // by player: rows that hold an observation
     std::vector<int> legal_used;             // by player: entries of `legal` in use
     int open = -1;                           // player whose rows wait for supply()
@@ -136,7 +155,12 @@ class Slots {
   void finish_search(Group& group, Slot& slot);
   void record_search(Slot& slot);
   void play(Group& group, Slot& slot, int action, uint8_t flags);
-  bool fill(Group& group, Slot& slot, int player, int first_row, int& legal_used, int& rows);
+  bool walk(Group& group, int player);
+  bool fill(Group& group, Slot& slot, int player, int first_row);
+  void encode(Group& group, int player);
+  Group& answered(int group, int player);
+  template <class Answer>
+  void answer(Group& group, Answer&& one);
   void keep_sample(Group& group, const Slot& slot, int edge);
 
   std::shared_ptr<const Game> game_;

@@ -3,14 +3,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "search/lanes.h"
 #include "search/tree.h"
 
 namespace ludus {
-
-namespace {
-// Events of the search stream at one decision.
-enum SearchEvent : uint32_t { kNoiseEvent = 0, kGumbelEvent = 1 };
-}  // namespace
 
 void halving_schedule(int considered, int budget, std::vector<uint16_t>& out) {
   out.clear();
@@ -63,73 +59,68 @@ void ImprovedPolicy::logits(int count, const float* visits, const float* q, cons
 // Once the root has priors: noise or Gumbel variables for this decision.
 void Tree::prepare_root() {
   const Node& node = at(root_);
-  const auto edges = static_cast<size_t>(node.num_edges);
-  std::copy_n(priors(root_), padded(edges), noised_.begin());
-  std::fill(squares_.begin(), squares_.end(), 0.0F);
+  const auto count = static_cast<size_t>(node.num_edges);
+  const Edges edge = edges(node);
+  float* squares = root_row(kSquares);
+  // A kept tree knows its edges' sums but not their squares: take what no variance would give.
+  for (size_t i = 0; i < count; ++i)
+    squares[i] = edge.visits[i] > 0.0F ? edge.sums[i] * edge.sums[i] / edge.visits[i] : 0.0F;
   root_ready_ = true;
-  if (node.stats != 0) {
-    // A kept tree knows its edges' sums but not their squares: take what no variance would give.
-    const float* visits = floats(node.stats);
-    const float* sums = visits + padded(edges);
-    for (size_t i = 0; i < edges; ++i)
-      if (visits[i] > 0.0F) squares_[i] = sums[i] * sums[i] / visits[i];
-  }
+  noised_ = false;
+  float* gumbel = root_row(kGumbel);
   if (settings_->rule == Rule::gumbel) {
     const float heat = settings_->temperature_at(static_cast<int>(ply_));
     Stream stream(seed_, Purpose::search, game_id_, ply_, kGumbelEvent);
-    for (size_t i = 0; i < edges; ++i) {
-      gumbel_[i] = heat > 0.0F ? heat * static_cast<float>(stream.gumbel()) : 0.0F;
-      log_prior_[i] = std::log(std::max(priors(root_)[i], 1e-12F));
+    float* log_prior = root_row(kLogPrior);
+    for (size_t i = 0; i < count; ++i) {
+      gumbel[i] = heat > 0.0F ? heat * static_cast<float>(stream.gumbel()) : 0.0F;
+      log_prior[i] = std::log(std::max(edge.priors[i], 1e-12F));
     }
     level_ = -1;
-  } else if (settings_->noise_fraction > 0.0F) {
+  } else if (settings_->noise_fraction > 0.0F && !capped_) {
     Stream stream(seed_, Purpose::search, game_id_, ply_, kNoiseEvent);
     double sum = 0.0;
-    for (size_t i = 0; i < edges; ++i) {
-      gumbel_[i] = static_cast<float>(stream.gamma(settings_->noise_alpha));
-      sum += static_cast<double>(gumbel_[i]);
+    for (size_t i = 0; i < count; ++i) {
+      gumbel[i] = static_cast<float>(stream.gamma(settings_->noise_alpha));
+      sum += static_cast<double>(gumbel[i]);
     }
     const auto scale = static_cast<float>(static_cast<double>(settings_->noise_fraction) / sum);
     const float keep = 1.0F - settings_->noise_fraction;
-    for (size_t i = 0; i < edges; ++i) noised_[i] = keep * noised_[i] + scale * gumbel_[i];
+    float* noised = root_row(kNoised);
+    for (size_t i = 0; i < count; ++i) noised[i] = keep * edge.priors[i] + scale * gumbel[i];
+    pad_priors(noised, static_cast<int>(count));
+    noised_ = true;
   }
 }
 
 float Tree::q_variance() const {
   const Node& node = at(root_);
-  if (node.stats == 0) return 0.0F;
-  const float* visits = floats(node.stats);
-  const float* sums = visits + padded(node.num_edges);
+  const Edges edge = edges(node);
   float squares = 0.0F;
   float freedom = 0.0F;
   for (int i = 0; i < node.num_edges; ++i) {
-    if (visits[i] <= 1.0F) continue;
-    squares += squares_[static_cast<size_t>(i)] - sums[i] * sums[i] / visits[i];
-    freedom += visits[i] - 1.0F;
+    const float n = edge.visits[i];
+    if (n <= 1.0F) continue;
+    squares += root_row(kSquares)[i] - edge.sums[i] * edge.sums[i] / n;
+    freedom += n - 1.0F;
   }
   return freedom > 0.0F ? std::max(squares, 0.0F) / freedom : 0.0F;
 }
 
 void Tree::improved_logits(float* out) const {
   const Node& node = at(root_);
-  const auto edges = static_cast<size_t>(node.num_edges);
+  const auto count = static_cast<size_t>(node.num_edges);
+  const Edges edge = edges(node);
   float q[kMaxEdges];
-  float zero[kMaxEdges];
-  const float* visits = zero;
   float own = node.value_sum;
-  std::fill_n(zero, edges, 0.0F);
-  std::fill_n(q, edges, 0.0F);
-  if (node.stats != 0) {
-    visits = floats(node.stats);
-    const float* sums = visits + padded(edges);
-    for (size_t i = 0; i < edges; ++i) {
-      q[i] = visits[i] > 0.0F ? sums[i] / visits[i] : 0.0F;
-      own -= sums[i];
-    }
+  for (size_t i = 0; i < count; ++i) {
+    q[i] = edge.visits[i] > 0.0F ? edge.sums[i] / edge.visits[i] : 0.0F;
+    own -= edge.sums[i];
   }
   const ImprovedPolicy rule{settings_->c_visit, settings_->c_scale, settings_->q_spread,
                             info_.has_chance};
-  rule.logits(node.num_edges, visits, q, priors(root_), log_prior_.data(), own, q_variance(), out);
+  rule.logits(node.num_edges, edge.visits, q, edge.priors, root_row(kLogPrior), own, q_variance(),
+              out);
 }
 
 // Whether the next simulation begins a level of the halving. It must not while others are in
@@ -141,41 +132,41 @@ bool Tree::level_ends() const {
 
 // The root's edge for the next simulation. The halving compares actions when a level begins, that
 // is when the visits it asks for change; within a level each action is visited once, best first.
-int Tree::root_edge() {
-  if (settings_->rule != Rule::gumbel) return best_edge(root_, noised_.data());
+int Tree::root_edge(const Edges& edge) {
   const Node& node = at(root_);
-  const float* visits = floats(node.stats);
+  if (settings_->rule != Rule::gumbel)
+    return best_edge(node, edge, noised_ ? root_row(kNoised) : edge.priors);
   const int asked = schedule_[static_cast<size_t>(started_ - 1)];
+  const size_t width = padded(node.num_edges);
+  float* score = root_row(kScore);
   if (asked != level_) {
     level_ = asked;
-    improved_logits(score_.data());
-    for (size_t i = 0; i < node.num_edges; ++i) score_[i] += gumbel_[i];
+    improved_logits(score);
+    const float* gumbel = root_row(kGumbel);
+    for (size_t i = 0; i < node.num_edges; ++i) score[i] += gumbel[i];
+    pad_priors(score, node.num_edges);
   }
-  int best = -1;
-  for (int i = 0; i < node.num_edges; ++i) {
-    const bool waits = visits[i] == static_cast<float>(asked);
-    if (waits && (best < 0 || score_[static_cast<size_t>(i)] > score_[static_cast<size_t>(best)]))
-      best = i;
+  // A level has never more simulations than edges with the visits that it asks for.
+  BestLanes best;
+  for (size_t i = 0; i < width; i += kLanes) {
+    const IntLanes waits = load_lanes(edge.visits + i) == static_cast<float>(asked);
+    best.take(waits ? load_lanes(score + i) : FloatLanes{} + BestLanes::kPadding,
+              static_cast<int>(i));
   }
-  return best;  // a level has never more simulations than edges with the visits it asks for
+  return best.index();
 }
 
-int Tree::root_visits(int edge) const {
-  const Node& node = at(root_);
-  return node.stats == 0 ? 0 : static_cast<int>(floats(node.stats)[edge]);
-}
+int Tree::root_visits(int edge) const { return static_cast<int>(edges(at(root_)).visits[edge]); }
 
 float Tree::root_q(int edge) const {
-  const Node& node = at(root_);
-  if (node.stats == 0) return 0.0F;
-  const float* visits = floats(node.stats);
-  return visits[edge] > 0.0F
-             ? visits[padded(node.num_edges) + static_cast<size_t>(edge)] / visits[edge]
-             : 0.0F;
+  const Edges all = edges(at(root_));
+  return all.visits[edge] > 0.0F ? all.sums[edge] / all.visits[edge] : 0.0F;
 }
 
-float Tree::root_prior(int edge) const { return priors(root_)[edge]; }
-float Tree::root_noised(int edge) const { return noised_[static_cast<size_t>(edge)]; }
+float Tree::root_prior(int edge) const { return edges(at(root_)).priors[edge]; }
+float Tree::root_noised(int edge) const {
+  return noised_ ? root_row(kNoised)[edge] : root_prior(edge);
+}
 
 float Tree::root_value() const {
   const Node& node = at(root_);
@@ -206,7 +197,7 @@ int Tree::choose() const {
     improved_logits(score);
     int best = 0;
     for (int i = 0; i < edges; ++i) {
-      score[i] += gumbel_[static_cast<size_t>(i)];
+      score[i] += root_row(kGumbel)[i];
       const int more = root_visits(i) - root_visits(best);
       if (more > 0 || (more == 0 && score[i] > score[best])) best = i;
     }
@@ -235,46 +226,6 @@ int Tree::choose() const {
     if (rest < 0.0 && root_visits(i) > 0) return i;
   }
   return most;
-}
-
-bool Tree::reroot(int edge, int outcome) {
-  const NodeId kept = find_child(root_, edge, outcome);
-  if (kept == kNoNode || at(kept).num_edges == 0 || at(kept).waiting) {
-    root_ = kNoNode;
-    return false;
-  }
-  // Parents come before children, so one pass copies the subtree; a copied node's `stats` then
-  // holds its new place, and `waiting` marks it.
-  spare_.resize(arena_.size());
-  size_t used = 1;
-  size_t count = 0;
-  for (const NodeId old : nodes_) {
-    Node& node = at(old);
-    const bool wanted =
-        old == kept || (node.parent != kNoNode && old > kept && at(node.parent).waiting == 2);
-    if (!wanted) continue;
-    const size_t words = node.num_edges == 0 ? terminal_words() : node_words(node.num_edges);
-    const auto place = static_cast<NodeId>(used);
-    std::memcpy(&spare_[place], &arena_[old], words * sizeof(uint64_t));
-    used += words;
-    auto& copy = *reinterpret_cast<Node*>(&spare_[place]);
-    copy.parent = old == kept ? kNoNode : at(node.parent).stats;
-    copy.waiting = 0;
-    if (node.stats != 0) {
-      const size_t edges = padded(node.num_edges);
-      std::memcpy(&spare_[used], &arena_[node.stats], edges * sizeof(uint64_t));
-      copy.stats = static_cast<uint32_t>(used);
-      used += edges;
-    }
-    node.stats = place;
-    node.waiting = 2;
-    nodes_[count++] = place;
-  }
-  nodes_.resize(count);
-  arena_.swap(spare_);
-  used_ = used;
-  root_ = nodes_.front();
-  return true;
 }
 
 }  // namespace ludus

@@ -10,12 +10,31 @@ namespace {
 void require(bool holds, const char* name, const char* range) {
   if (!holds) throw InputError(std::string("Search setting '") + name + "' must be " + range + ".");
 }
+
+bool are_budgets(const std::vector<int>& list) {
+  return std::all_of(list.begin(), list.end(), [](int n) { return n >= 0 && n <= 60000; });
+}
+
+int of_kind(const std::vector<int>& list, int decision_kind) {
+  return list[std::min(static_cast<size_t>(decision_kind), list.size() - 1)];
+}
 }  // namespace
 
+Effort SearchSettings::effort(int decision_kind, uint64_t seed, uint64_t game_id,
+                              uint32_t ply) const {
+  const bool full =
+      full_fraction >= 1.0F ||
+      Stream(seed, Purpose::search, game_id, ply, kCapEvent).uniform() < full_fraction;
+  return {of_kind(full ? simulations : fast_simulations, decision_kind), !full};
+}
+
 void SearchSettings::validate(const GameInfo& info) const {
-  const bool counts_fit = std::all_of(simulations.begin(), simulations.end(),
-                                      [](int n) { return n >= 0 && n <= 60000; });
-  require(!simulations.empty() && counts_fit, "simulations", "a list of integers in 0..60000");
+  require(!simulations.empty() && are_budgets(simulations), "simulations",
+          "a list of integers in 0..60000");
+  require(full_fraction > 0.0F && full_fraction <= 1.0F, "full_fraction",
+          "above 0 and at most 1: without full searches there are no policy targets");
+  require((full_fraction >= 1.0F || !fast_simulations.empty()) && are_budgets(fast_simulations),
+          "fast_simulations", "a list of integers in 0..60000 when full_fraction is below 1");
   require(c_puct >= 0.0F, "c_puct", "at least 0");
   require(fpu_reduction >= 0.0F && fpu_reduction <= 2.0F, "fpu_reduction", "in 0..2");
   require(noise_alpha > 0.0F, "noise_alpha", "above 0");

@@ -15,23 +15,25 @@
 // without preferring the likely ones, and sibling actions see the same quantiles. The stream of
 // the game's own dice cannot be reached from here.
 //
-// Memory: one arena of 8-byte words a tree. A node is a header, the position, and for each legal
-// search action its number (uint16) and a prior (float). Visits and value sums are added when a
-// simulation first goes through the node: most leaves never need them. Children are found by a
-// hash table of node ids. Select and backup allocate nothing; the arena grows, if it must, between
-// simulations and keeps its size for the next decision.
+// Memory: most leaves are never visited again (with dice nearly all), so a leaf is only a header,
+// its position and the evaluator's logits as they came. When a simulation first goes through a
+// node it is *opened*: its actions are listed, its priors computed, and visits and sums get room.
+// Headers and positions have one size and stand in order of creation; logits and what open nodes
+// have stand in an arena; children are found by a hash table of node numbers. Select and backup
+// allocate nothing once the arena has grown to the size of a decision's search.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "base/arena.h"
 #include "base/softmax.h"
 #include "games/game.h"
 #include "search/settings.h"
 
 namespace ludus {
 
-using NodeId = uint32_t;  // offset in words; 0 is "none"
+using NodeId = uint32_t;  // number of a node in its tree, from 1 in order of creation; 0 is "none"
 inline constexpr NodeId kNoNode = 0;
 
 struct TreeCounters {
@@ -41,22 +43,25 @@ struct TreeCounters {
   uint64_t collisions = 0;   // simulations given back because their leaf was waiting
   uint64_t fallbacks = 0;    // uniform priors because of logits that are not finite
   uint64_t depth = 0;        // sum over simulations of the leaf's depth
+  uint64_t opened = 0;       // nodes that a simulation went through, roots included
   uint64_t nodes = 0;
-  uint64_t bytes = 0;    // arena and hash table in use by those nodes
+  uint64_t bytes = 0;    // in use by those nodes, the hash table included
   uint64_t growths = 0;  // times that a tree had to allocate
   void add(const TreeCounters& other);
 };
 
 class Tree {
  public:
-  static constexpr size_t kMaxEdges = 1024;  // most search actions: rows on the stack
+  static constexpr size_t kMaxEdges = 1024;   // most search actions: rows on the stack
+  static constexpr size_t kMaxNodes = 65535;  // numbers of nodes have 16 bits in the table
 
   explicit Tree(const Game& game);
 
   // Begins a search from a decision. Random numbers come from (seed, search, game, ply). When
-  // `keep` is set the tree that reroot() kept is used.
-  void start(const void* state, const SearchSettings& settings, int budget, uint64_t seed,
+  // `keep` is set the tree that reroot() kept is used, if there is room for the budget beside it.
+  void start(const void* state, const SearchSettings& settings, Effort effort, uint64_t seed,
              uint64_t game_id, uint32_t ply, bool keep = false);
+  Effort effort() const { return {budget_, capped_}; }
 
   enum class Step : uint8_t {
     leaf,     // `leaf()` waits for expand()
@@ -66,31 +71,39 @@ class Tree {
   // Selects until a leaf needs evaluation; terminal leaves are backed up on the way.
   Step select();
   NodeId leaf() const { return leaf_; }
-  // Answers a leaf: raw logits of its search actions, values by seat. Backs up.
-  void expand(NodeId leaf, const float* logits, const float* values);
+  // Writes a waiting leaf's search actions, ascending, into room for max_legal; returns their
+  // number.
+  int list(NodeId leaf, uint16_t* actions);
+  // Answers a leaf that was listed: raw logits of its search actions, values by seat. Backs up.
+  // `finite`: the caller knows that all logits are.
+  void expand(NodeId leaf, const float* logits, const float* values, bool finite = false);
+  // Answers a leaf with equal priors and values of 0, the bits that equal logits would give.
+  void expand_uniform(NodeId leaf);
 
-  const std::byte* state(NodeId node) const;
+  const std::byte* state(NodeId node) const {
+    return reinterpret_cast<const std::byte*>(nodes_.word(place(node) + kHeaderWords));
+  }
   int seat(NodeId node) const { return at(node).seat; }
-  int num_actions(NodeId node) const { return at(node).num_edges; }
-  const uint16_t* actions(NodeId node) const;
 
   // Asks the memory for what the next select() touches first: with hundreds of trees taking turns,
-  // most of a simulation's time is waiting for it.
+  // much of a simulation's time is waiting for it.
   void prefetch() const {
     if (root_ == kNoNode) return;
-    const auto* words = arena_.data() + root_;
-    for (size_t line = 0; line < 8; ++line) __builtin_prefetch(words + 8 * line);
-    const size_t stats = at(root_).stats;
-    if (stats == 0) return;
-    for (size_t line = 0; line < 4; ++line) __builtin_prefetch(arena_.data() + stats + 8 * line);
+    __builtin_prefetch(nodes_.word(place(root_)));
+    __builtin_prefetch(nodes_.word(place(root_ + count_)), 1);
+    const Node& root = at(root_);
+    if (root.status != Status::open) return;
+    const size_t lines = (3 * padded(root.num_edges) * sizeof(float) + 63) / 64;
+    const uint64_t* words = blocks_.word(root.block);
+    for (size_t line = 0; line < lines; ++line) __builtin_prefetch(words + 8 * line);
   }
-  // The same for expand(leaf).
-  void prefetch(NodeId leaf) const {
-    for (size_t line = 0; line < 4; ++line) __builtin_prefetch(arena_.data() + leaf + 8 * line, 1);
-  }
+  // The same for list(leaf) and expand(leaf).
+  void prefetch(NodeId leaf) const { __builtin_prefetch(nodes_.word(place(leaf)), 1); }
 
   // The root after a search.
   NodeId root() const { return root_; }
+  int root_count() const { return at(root_).num_edges; }
+  const uint16_t* root_actions() const { return edges(at(root_)).actions; }
   int root_visits(int edge) const;    // simulations through the edge
   float root_q(int edge) const;       // mean value for the mover, 0 if never visited
   float root_prior(int edge) const;   // clean prior
@@ -111,92 +124,119 @@ class Tree {
   const TreeCounters& counters() const { return counters_; }
 
  private:
-  struct alignas(8) Node {
-    NodeId parent;
-    uint16_t parent_edge;
-    uint16_t outcome;     // chance outcome that led here, 0 without chance
-    uint32_t visits;      // evaluations backed up through or at this node
-    float value_sum;      // of those, for the seat to move
-    float prior_visited;  // sum of the priors of edges with a simulation
-    uint32_t stats;       // word offset of visits and sums, 0 before the first selection
-    uint16_t num_edges;   // 0: terminal
-    uint8_t seat;
-    uint8_t waiting;  // evaluation under way
-    uint32_t serial;  // number of nodes before it in this tree
+  enum class Status : uint8_t {
+    waiting,   // for its evaluation; a waiting root has its edges already
+    terminal,  // block: values by seat
+    level,     // evaluated, all priors alike; no block
+    judged,    // evaluated; block: logits
+    open       // block: edges, see Edges
   };
-  static_assert(sizeof(Node) == 32);
+  struct alignas(8) Node {
+    uint16_t parent;
+    uint16_t parent_edge;
+    uint16_t outcome;    // chance outcome that led here, 0 without chance
+    uint16_t num_edges;  // once listed
+    uint32_t visits;     // evaluations backed up through or at this node
+    float value_sum;     // of those, for the seat to move
+    uint32_t block;      // in blocks_
+    uint8_t seat;
+    Status status;
+  };
+  static_assert(sizeof(Node) == 24);
 
-  Node& at(NodeId id) { return *reinterpret_cast<Node*>(&arena_[id]); }
-  const Node& at(NodeId id) const { return *reinterpret_cast<const Node*>(&arena_[id]); }
-  float* floats(uint32_t word) { return reinterpret_cast<float*>(&arena_[word]); }
-  const float* floats(uint32_t word) const { return reinterpret_cast<const float*>(&arena_[word]); }
-  uint32_t actions_word(NodeId id) const { return id + kHeaderWords + state_words_; }
-  uint32_t priors_word(NodeId id) const { return actions_word(id) + (at(id).num_edges + 3U) / 4; }
-  float* priors(NodeId id) { return floats(priors_word(id)); }
-  const float* priors(NodeId id) const { return floats(priors_word(id)); }
-
-  // A loop over a word or a few, where memcpy of a size known at run time is a call.
-  void copy_position(void* to, const void* from) const {
-    auto* out = static_cast<uint64_t*>(to);
-    const auto* in = static_cast<const uint64_t*>(from);
-    for (uint32_t word = 0; word < state_words_; ++word) out[word] = in[word];
+  // Where an open node's edges are: three rows of padded(count) floats, a word, the actions.
+  // Visits are floats, so that they share lanes with the sums.
+  struct Edges {
+    float* visits;
+    float* sums;
+    float* priors;
+    float* prior_visited;  // sum of the priors of edges with a simulation
+    uint16_t* actions;
+  };
+  Edges edges(const Node& node) const {
+    // Whoever may change the tree may change what its blocks hold.
+    auto* row = const_cast<float*>(blocks_.floats(node.block));
+    const size_t width = padded(node.num_edges);
+    float* behind = row + 3 * width;
+    return {row, row + width, row + 2 * width, behind, reinterpret_cast<uint16_t*>(behind + 2)};
   }
-  NodeId new_node(const void* state, NodeKind kind, NodeId parent, int edge, int outcome);
-  void add_stats(NodeId id);
-  void reserve(size_t words);
+  static size_t open_words(size_t count) { return 3 * padded(count) / 2 + 1 + (count + 3) / 4; }
+  static size_t logit_words(size_t count) { return (count + 1) / 2; }
+
+  size_t place(NodeId id) const { return static_cast<size_t>(id) * node_words_; }
+  Node& at(NodeId id) { return *reinterpret_cast<Node*>(nodes_.word(place(id))); }
+  const Node& at(NodeId id) const { return *reinterpret_cast<const Node*>(nodes_.word(place(id))); }
+  std::byte* position(NodeId id) {
+    return reinterpret_cast<std::byte*>(nodes_.word(place(id) + kHeaderWords));
+  }
+  // Two words are the size of small games; memcpy of a size known at run time is a call.
+  void copy_position(void* to, const void* from) const {
+    if (state_words_ == 2)
+      std::memcpy(to, from, 2 * sizeof(uint64_t));
+    else
+      std::memcpy(to, from, state_words_ * sizeof(uint64_t));
+  }
+
+  // tree.cpp: what is stored
+  NodeId add_node(NodeKind kind, NodeId parent, int edge, int outcome);
+  uint32_t take_block(size_t words);
+  void open(NodeId id);
   void reset_table(size_t nodes);
-  NodeId find_child(NodeId parent, int edge, int outcome) const;
-  void insert(NodeId child);
-  int best_edge(NodeId id, const float* prior) const;
-  int root_edge();
-  bool level_ends() const;
+  size_t slot_of(NodeId parent, int edge, int outcome) const;
+  size_t empty_slot(NodeId parent, int edge, int outcome) const;
+  // walk.cpp: one simulation
+  int best_edge(const Node& node, const Edges& edges, const float* prior) const;
   void give_back(NodeId leaf);
   void backup(NodeId leaf, const float* values);
+  void answer_root(const float* values, bool sound);
+  // root.cpp
+  int root_edge(const Edges& edges);
+  bool level_ends() const;
   void prepare_root();
   float completed_value() const;
-  float q_weight(int visits, float variance) const;
   void improved_logits(float* out) const;
+  // Rows beside the root's edges, each padded(root_count()) wide.
+  enum RootRow : uint8_t { kSquares, kScore, kGumbel, kNoised, kLogPrior, kRootRows };
+  float* root_row(RootRow row) { return root_rows_.data() + row * padded(at(root_).num_edges); }
+  const float* root_row(RootRow row) const {
+    return root_rows_.data() + row * padded(at(root_).num_edges);
+  }
 
   static constexpr uint32_t kHeaderWords = sizeof(Node) / sizeof(uint64_t);
-  size_t node_words(size_t edges) const {  // header, position, actions, priors
-    return kHeaderWords + state_words_ + (edges + 3) / 4 + padded(edges) / 2;
-  }
-  size_t terminal_words() const { return kHeaderWords + state_words_ + kMaxSeats / 2; }
 
+  // What every simulation needs comes first.
   const Game& game_;
   const GameInfo& info_;
   const SearchSettings* settings_ = nullptr;
-  uint32_t state_words_;
-  size_t worst_step_;  // words that one simulation can need at most
-
-  std::vector<uint64_t> arena_;
-  size_t used_ = 1;
-  std::vector<NodeId> table_;
+  Arena nodes_;   // headers with positions, number 0 unused
+  Arena blocks_;  // see Status
+  std::vector<uint16_t> table_;
   size_t table_mask_ = 0;
-  std::vector<NodeId> nodes_;  // in order of creation: parents before children
-  std::vector<uint64_t> spare_;
-
+  uint32_t state_words_;
+  uint32_t node_words_;
   NodeId root_ = kNoNode;
   NodeId leaf_ = kNoNode;
+  uint32_t count_ = 0;  // nodes
   int budget_ = 0;
-  float loss_ = 0.0F;  // virtual loss, 0 with one simulation in flight
   int started_ = 0;    // simulations selected
   int finished_ = 0;   // simulations backed up
+  int level_ = -1;     // visits that the halving asks for now
+  float loss_ = 0.0F;  // virtual loss, 0 with one simulation in flight
   bool root_ready_ = false;
-  bool root_fell_back_ = false;
+  bool noised_ = false;
   uint64_t search_key_ = 0;
+  TreeCounters counters_;
+  std::vector<float> root_rows_;    // squares: sums of squared values; score: Gumbel + improved
+                                    // logits at the start of this level; gumbel: times temperature
+  std::vector<uint16_t> schedule_;  // visits that the i-th simulation's edge must have (halving)
+
+  bool capped_ = false;
+  bool root_fell_back_ = false;
   uint64_t seed_ = 0;
   uint64_t game_id_ = 0;
   uint32_t ply_ = 0;
-
-  std::vector<float> noised_;       // root priors as used
-  std::vector<float> squares_;      // sum of squared values by root edge
-  std::vector<float> gumbel_;       // Gumbel variables times temperature, by root edge
-  std::vector<float> log_prior_;    // of the root's edges, Gumbel
-  std::vector<float> score_;        // Gumbel + improved logits at the start of this level
-  int level_ = -1;                  // visits that the halving asks for now
-  std::vector<uint16_t> schedule_;  // visits that the i-th simulation's edge must have (halving)
-  TreeCounters counters_;
+  Arena spare_nodes_;
+  Arena spare_blocks_;
 };
 
 // Sequential halving as a table: entry i is how many visits the edge of simulation i has before it

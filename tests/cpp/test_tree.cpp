@@ -27,7 +27,9 @@ void operator delete(void* memory, size_t) noexcept { std::free(memory); }
 namespace {
 
 // An evaluator of the mover's view: uneven, and blind to the number of the seat.
-void judge(const Game& game, const Tree& tree, NodeId leaf, float* logits, float* values) {
+void judge(const Game& game, Tree& tree, NodeId leaf, float* logits, float* values) {
+  uint16_t actions[Tree::kMaxEdges];
+  const int count = tree.list(leaf, actions);
   float seen[yatzy::kObservation];
   const int seat = tree.seat(leaf);
   game.observe(tree.state(leaf), seat, seen);
@@ -36,7 +38,7 @@ void judge(const Game& game, const Tree& tree, NodeId leaf, float* logits, float
   for (int i = 0; i < yatzy::kObservation; ++i)
     value += seen[i] * std::sin(static_cast<float>(i) * 1.7F);
   value = std::tanh(0.5F * value);
-  for (int i = 0; i < tree.num_actions(leaf); ++i)
+  for (int i = 0; i < count; ++i)
     logits[i] = 2.0F * std::sin(value * static_cast<float>(3 + i) + static_cast<float>(i));
   values[seat] = value;
   values[1 - seat] = -value;
@@ -109,8 +111,8 @@ void mirrored_seats_get_the_same_visits() {
           Tree two(*game);
           search(*game, one, &state, settings);
           search(*game, two, &other, settings);
-          CHECK_EQ(one.num_actions(one.root()), two.num_actions(two.root()));
-          for (int i = 0; i < one.num_actions(one.root()); ++i) {
+          CHECK_EQ(one.root_count(), two.root_count());
+          for (int i = 0; i < one.root_count(); ++i) {
             CHECK_EQ(one.root_visits(i), two.root_visits(i));
             CHECK_EQ(one.root_q(i), two.root_q(i));
           }
@@ -137,10 +139,8 @@ void a_winning_mark_is_found_by_both_seats() {
     settings.fpu_reduction = 0.0F;
     Tree tree(*game);
     tree.start(&s, settings, 100, 1, 1, 1);
-    const float logits[2] = {0.0F, 0.0F};
-    const float values[2] = {0.0F, 0.0F};
     Tree::Step step;
-    while ((step = tree.select()) == Tree::Step::leaf) tree.expand(tree.leaf(), logits, values);
+    while ((step = tree.select()) == Tree::Step::leaf) tree.expand_uniform(tree.leaf());
     CHECK(step == Tree::Step::finished);
     // 13: 30 points, total 130 wins; 14: 50 points, total 150 wins: both +1.
     CHECK_EQ(tree.root_q(0), 1.0F);
@@ -150,7 +150,7 @@ void a_winning_mark_is_found_by_both_seats() {
     close.total[s.seat] = 80;  // now chance (30) loses and yatzy (50) wins
     Tree again(*game);
     again.start(&close, settings, 100, 1, 1, 1);
-    while ((step = again.select()) == Tree::Step::leaf) again.expand(again.leaf(), logits, values);
+    while ((step = again.select()) == Tree::Step::leaf) again.expand_uniform(again.leaf());
     CHECK_EQ(again.root_q(0), -1.0F);
     CHECK_EQ(again.root_q(1), 1.0F);
     CHECK(again.root_visits(1) > 85);
@@ -205,22 +205,22 @@ void reuse_keeps_statistics() {
     search(*game, tree, &state, settings);
     const int edge = tree.choose();
     const int played = tree.root_visits(edge);
-    yatzy::apply(state, tree.actions(tree.root())[edge]);
+    yatzy::apply(state, tree.root_actions()[edge]);
     const int outcome = game->draw(&state, seed);
     yatzy::apply_outcome(state, outcome);
     if (!tree.reroot(edge, outcome)) continue;
     ++kept_trees;
     CHECK(std::memcmp(tree.state(tree.root()), &state, sizeof(state)) == 0);
     int kept = 0;
-    for (int i = 0; i < tree.num_actions(tree.root()); ++i) kept += tree.root_visits(i);
+    for (int i = 0; i < tree.root_count(); ++i) kept += tree.root_visits(i);
     CHECK(kept < played);
     const float value = tree.root_value();
     CHECK(value >= -1.0F && value <= 1.0F);
     search(*game, tree, &state, settings, true, 6);
     int after = 0;
-    for (int i = 0; i < tree.num_actions(tree.root()); ++i) after += tree.root_visits(i);
+    for (int i = 0; i < tree.root_count(); ++i) after += tree.root_visits(i);
     CHECK_EQ(after, kept + 400);
-    for (int i = 0; i < tree.num_actions(tree.root()); ++i) CHECK(std::abs(tree.root_q(i)) <= 1.0F);
+    for (int i = 0; i < tree.root_count(); ++i) CHECK(std::abs(tree.root_q(i)) <= 1.0F);
   }
   CHECK(kept_trees >= 5);
 }
@@ -236,9 +236,11 @@ void broken_logits_fall_back_to_uniform() {
   std::vector<float> logits(Tree::kMaxEdges, 0.0F);
   logits[1] = std::nanf("");
   const float values[2] = {0.0F, 0.0F};
+  uint16_t actions[Tree::kMaxEdges];
+  tree.list(tree.leaf(), actions);
   tree.expand(tree.leaf(), logits.data(), values);
   CHECK(tree.counters().fallbacks == 1);
-  const int edges = tree.num_actions(tree.root());
+  const int edges = tree.root_count();
   for (int i = 0; i < edges; ++i) CHECK_EQ(tree.root_prior(i), 1.0F / static_cast<float>(edges));
 }
 

@@ -214,6 +214,60 @@ def test_searched_plies_carry_their_statistics(undisturbed):
             assert len(decision.visits) == 0
 
 
+CAPPED = {"full_fraction": 0.25, "fast_simulations": [2, 3], "noise_fraction": 0.5}
+
+
+def test_playouts_are_capped_for_the_asked_share_and_it_is_recorded():
+    """Which decisions are full follows from seed, game and ply: lanes and order change nothing."""
+    drive = self_play(**CAPPED)
+    drive.play(order=lambda turn: [(turn // 3) % 2])
+    records = drive.slots.finished()
+    again = self_play(**CAPPED)
+    again.play()
+    assert same_records(records, again.slots.finished())
+    full = fast = 0
+    for row, decision in enumerate(replay(records)):
+        kind = decision.state.decision_kind
+        if decision.flags == 1:
+            full += 1
+            assert decision.visits.sum() == FAST["simulations"][kind] == records["simulations"][row]
+        elif decision.flags == 5:
+            fast += 1
+            assert decision.visits.sum() == [2, 3][kind] == records["simulations"][row]
+        else:
+            assert decision.flags == 2, "searched, or forced"
+    counters = drive.slots.counters()
+    assert (counters["searched"], counters["capped"]) == (full + fast, fast)
+    share, spread = full / (full + fast), (0.25 * 0.75 / (full + fast)) ** 0.5
+    assert abs(share - 0.25) < 4 * spread
+    assert spread < 0.01
+
+
+def test_a_fast_search_has_no_noise():
+    """With next to no full search, noise changes nothing; with full ones alone it does."""
+    played = {}
+    for fraction in (0.0, 0.5):
+        for full in (1e-6, 1.0):
+            drive = self_play(**{**CAPPED, "noise_fraction": fraction, "full_fraction": full})
+            drive.play(turns=60)
+            played[fraction, full] = drive.slots.in_flight()
+    assert same_records(played[0.0, 1e-6], played[0.5, 1e-6])
+    assert not same_records(played[0.0, 1.0], played[0.5, 1.0])
+
+
+def test_capped_games_restore():
+    whole = self_play(**CAPPED)
+    whole.play()
+    drive = self_play(**CAPPED)
+    drive.play(turns=45)
+    finished = drive.slots.finished()
+    assert len(finished["game_id"]) == 0
+    again = self_play(**CAPPED)
+    again.slots.restore(drive.slots.in_flight())
+    again.play()
+    assert same_records(whole.slots.finished(), again.slots.finished())
+
+
 def test_temperature_changes_the_move_and_not_the_target():
     found = {}
     for heat in (0.0, 1.0):

@@ -72,6 +72,7 @@ def test_uniform():
 def test_evaluation_has_no_noise_and_no_temperature():
     """Y-52, Y-53."""
     own = {"noise_fraction": 0.25, "temperature": [1.0, 0.5], "reuse_tree": True, "c_puct": 2.0}
+    own |= {"full_fraction": 0.25, "fast_simulations": [4]}
     assert evaluation_settings(own) == {
         "noise_fraction": 0.0,
         "temperature": [0.0],

@@ -31,6 +31,11 @@ VARIANTS = {
     "puct": {},
     "puct without urgency": {"fpu_reduction": 0.0, "c_puct": 3.0},
     "puct with noise and temperature": {"noise_fraction": 0.25, "temperature": [0.7]},
+    "puct, playouts capped": {
+        "noise_fraction": 0.25,
+        "full_fraction": 0.4,
+        "fast_simulations": [11],
+    },
     "puct, batched": {"max_inflight": 4},
     "puct, batched without virtual loss": {"max_inflight": 4, "virtual_loss": 0.0},
     "puct, batch over the budget": {"max_inflight": 64},
@@ -38,6 +43,12 @@ VARIANTS = {
     "puct, margins": {"margin_weight": 0.3},
     "gumbel": {"rule": "gumbel", "temperature": [1.0]},
     "gumbel, few considered": {"rule": "gumbel", "temperature": [0.0], "considered": 4},
+    "gumbel, playouts capped": {
+        "rule": "gumbel",
+        "temperature": [0.5],
+        "full_fraction": 0.5,
+        "fast_simulations": [7],
+    },
     "gumbel, batched": {"rule": "gumbel", "temperature": [0.5], "max_inflight": 4},
 }
 
@@ -62,9 +73,13 @@ def test_visits_values_and_moves_agree(name, marks_left, games):
     played = [drive.slots.in_flight(), drive.slots.finished()]
     twin_settings = Settings(
         **{k: v for k, v in settings.items() if k not in ("kind", "forced_fast_path")}
-        | {"simulations": 40, "temperature": settings["temperature"][0]}
+        | {
+            "simulations": 40,
+            "temperature": settings["temperature"][0],
+            "fast_simulations": settings.get("fast_simulations", [0])[0],
+        }
     )
-    compared = terminals = collisions = 0
+    compared = terminals = collisions = fast = 0
     for decision in itertools.chain.from_iterable(replay(records) for records in played):
         searched = decision.flags & 1 and decision.ply >= started[decision.game]
         if not searched or decision.game % 8:
@@ -72,6 +87,8 @@ def test_visits_values_and_moves_agree(name, marks_left, games):
         twin = SearchTwin(
             decision.state, twin_settings, evaluate, seed=SEED, game=decision.game, ply=decision.ply
         )
+        assert bool(decision.flags & 4) != twin.full
+        fast += not twin.full
         assert decision.visits.tolist() == twin.visits.astype(int).tolist(), decision
         np.testing.assert_allclose(decision.q, twin.q, atol=1e-3)
         np.testing.assert_allclose(decision.prior, twin.root.prior, atol=5e-4)
@@ -85,6 +102,8 @@ def test_visits_values_and_moves_agree(name, marks_left, games):
     assert drive.slots.counters()["terminals"] >= terminals
     if marks_left == 1:
         assert terminals > 0, "no tree reached the end of a game: terminal values are not compared"
+    if "capped" in name:
+        assert 0 < fast < compared
     if name == "puct, collisions":
         assert collisions > 0, "no collision: giving a selection back is not compared"
 

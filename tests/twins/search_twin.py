@@ -22,7 +22,7 @@ import numpy as np
 from tests.twins.yatzy_twin import Stream, derive_seed, mix64
 
 SEARCH, ACTION = 2, 3  # purposes of random streams
-NOISE_EVENT, GUMBEL_EVENT = 0, 1
+NOISE_EVENT, GUMBEL_EVENT, CAP_EVENT = 0, 1, 2
 GOLDEN_RATIO = 0.6180339887498949
 F = np.float32
 
@@ -36,6 +36,8 @@ class Settings:
 
     rule: str = "puct"
     simulations: int = 64
+    full_fraction: float = 1.0
+    fast_simulations: int = 0
     c_puct: float = 1.25
     fpu_reduction: float = 0.25
     noise_alpha: float = 0.3
@@ -121,6 +123,14 @@ def cumulative(probabilities: tuple[float, ...]) -> list[Fraction]:
     return sums
 
 
+def is_full(settings: Settings, seed: int, game: int, ply: int) -> bool:
+    """Playout-cap randomisation: whether a decision gets the whole budget and the noise."""
+    if settings.full_fraction >= 1:
+        return True
+    draw = Stream(seed, SEARCH, game, ply, CAP_EVENT).uniform()
+    return draw < float(F(settings.full_fraction))
+
+
 class SearchTwin:
     """One search from a decision; random numbers follow from (seed, game, ply)."""
 
@@ -135,7 +145,9 @@ class SearchTwin:
         self.started = self.finished = 0
         self.collisions = self.terminals = self.expansions = self.batches = 0
         self.root = self._new_node(state, None, 0, 0)
-        self.asked = halving(min(settings.considered, len(self.root.actions)), settings.simulations)
+        self.full = is_full(settings, seed, game, ply)
+        self.budget = settings.simulations if self.full else settings.fast_simulations
+        self.asked = halving(min(settings.considered, len(self.root.actions)), self.budget)
         self._expand(self.root)
         self.squares = np.zeros(len(self.root.actions), F)
         self.noised = self.root.prior
@@ -147,7 +159,7 @@ class SearchTwin:
     # -- the loop: fill a batch with leaves, then answer them in the same order -------------------
 
     def run(self) -> None:
-        budget = self.settings.simulations
+        budget = self.budget
         while self.finished < budget:
             leaves: list[Node] = []
             while self.started < budget and len(leaves) < self.settings.max_inflight:
@@ -276,7 +288,7 @@ class SearchTwin:
             if settings.temperature > 0:
                 draws = [-math.log(-math.log(stream.positive_uniform())) for _ in range(edges)]
                 self.gumbel = F(settings.temperature) * np.array(draws, F)
-        elif settings.noise_fraction > 0:
+        elif settings.noise_fraction > 0 and self.full:
             stream = Stream(self.seed, SEARCH, self.game, self.ply, NOISE_EVENT)
             draws = [gamma(stream, F(settings.noise_alpha)) for _ in range(edges)]
             total = 0.0

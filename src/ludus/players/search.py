@@ -36,10 +36,12 @@ _FROM_CONFIG = {
 def evaluation_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """A searching player's settings for gating and evaluation.
 
-    No root noise, temperature 0, no tree kept over moves; the rest as given.
+    No root noise, temperature 0, no tree kept over moves, every search a full one; the rest as
+    given.
     """
+    capped = ("full_fraction", "fast_simulations")
     return {
-        **settings,
+        **{key: value for key, value in settings.items() if key not in capped},
         "noise_fraction": 0.0,
         "temperature": [0.0],
         "reuse_tree": False,
