@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from tests.training.tiny import train
+from tests.training.tiny import digests, train
 
 from ludus import _core
 from ludus.errors import ConfigError, RunError
@@ -36,6 +36,18 @@ def test_auto_is_resolved_once_and_recorded(tmp_path, monkeypatch):
 
     monkeypatch.setattr(birth, "choose_backend", measure)
     assert train(path, "runtime.backend=auto", minutes=0.0) is not None
+
+
+@pytest.mark.parametrize("backend", ["openvino-f32", "onnxruntime-f32"])
+def test_lanes_and_cuts_do_not_change_results_on_any_backend(tmp_path, backend):
+    if BACKENDS[backend].unavailable() is not None:
+        pytest.skip(f"{backend}: {BACKENDS[backend].unavailable()}")
+    setting = f"runtime.backend={backend}"
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert train(one, setting, "runtime.lanes=1", iterations=1) is not None
+    train(two, setting, "runtime.lanes=2", crash_at=6, commit_always=True, iterations=1)
+    assert train(two, setting, "runtime.lanes=2", iterations=1) is not None
+    assert digests(one) == digests(two)
 
 
 def test_another_backend_is_refused_for_a_run(tmp_path):
