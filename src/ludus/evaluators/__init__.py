@@ -9,13 +9,17 @@ from ludus.evaluators.probe import (
     probe_batch,
     probe_digest,
 )
+from ludus.evaluators.timing import Durations, EvaluatorTimes, TimedEvaluator
 
 __all__ = [
+    "Durations",
     "Evaluator",
+    "EvaluatorTimes",
     "LeafBatch",
     "NetworkEvaluator",
     "Precision",
     "ScriptedEvaluator",
+    "TimedEvaluator",
     "UniformEvaluator",
     "choose_precision",
     "positions_per_second",

@@ -1,6 +1,10 @@
 """Replay: game records on disk and in memory, and training rows derived from them."""
 
+from ludus.replay.audit import audit_games
+from ludus.replay.findings import Audit, AuditLimits, Finding
+from ludus.replay.outcomes import audit_results
 from ludus.replay.records import COLUMN_TYPES, Columns, GameRecords
+from ludus.replay.rederive import TargetRule
 from ludus.replay.sampler import ReplaySampler, TrainingRows, audit_rows
 from ludus.replay.schema import FORMAT_VERSION, ReplaySchema
 from ludus.replay.shards import (
@@ -17,7 +21,10 @@ from ludus.replay.store import ReplayStore
 __all__ = [
     "COLUMN_TYPES",
     "FORMAT_VERSION",
+    "Audit",
+    "AuditLimits",
     "Columns",
+    "Finding",
     "GameRecords",
     "Load",
     "Put",
@@ -25,7 +32,10 @@ __all__ = [
     "ReplaySchema",
     "ReplayStore",
     "ShardEntry",
+    "TargetRule",
     "TrainingRows",
+    "audit_games",
+    "audit_results",
     "audit_rows",
     "decode_shard",
     "encode_shard",

@@ -10,6 +10,8 @@ from ludus.errors import RunError
 from ludus.learners import plan_steps
 from ludus.replay import ReplaySampler
 from ludus.runs import ObjectRef
+from ludus.training.audits import audit_iteration
+from ludus.training.measures import StepFigures, knobs
 from ludus.training.session import Session, now_ms
 
 _REJECTIONS = 3
@@ -28,6 +30,7 @@ class TrainPhase:
         learner = session.learner
         snapshot = session.replay.snapshot()
         if saved is None:
+            audit_iteration(session)
             plan = plan_steps(
                 batch_size=settings.training.batch_size,
                 steps_per_iteration=settings.training.steps_per_iteration,
@@ -63,6 +66,7 @@ class TrainPhase:
             c_scale=settings.search.c_scale,
             q_spread=settings.search.q_spread,
         )
+        self._figures = StepFigures(None if saved is None else saved.get("figures"))
         self._losses: dict[str, float] = dict(saved["losses"]) if saved is not None else {}
         self._seconds = float(saved["seconds"]) if saved is not None else 0.0
         self._started = time.monotonic()
@@ -83,7 +87,9 @@ class TrainPhase:
         every = session.settings.runtime.metrics_every_steps
         end = time.monotonic() + seconds
         while not learner.done:
+            start = time.perf_counter_ns()
             losses = learner.step(self._sampler.rows(learner.update, training.batch_size))
+            self._figures.add(losses, training.batch_size, time.perf_counter_ns() - start)
             self._losses = losses
             self._here += 1
             session.run.counters.add("train_step")
@@ -114,6 +120,7 @@ class TrainPhase:
         return {}, {
             "snapshot": self._snapshot,
             "losses": self._losses,
+            "figures": self._figures.as_json(),
             "seconds": self._seconds + time.monotonic() - self._started,
         }
 
@@ -125,6 +132,7 @@ class TrainPhase:
             "total": self._session.learner.steps_target,
             "unit": "steps",
             "steps_per_second": self._rate(),
+            **self._figures.speeds(),
             "loss": losses.get("loss_total"),
             "loss_policy": losses.get("loss_policy"),
             "loss_value": losses.get("loss_value"),
@@ -144,6 +152,18 @@ class TrainPhase:
             candidate=session.candidate.ref.path,
             finished_ms=now_ms(),
             **_losses_of(self._losses),
+        )
+        session.run.metrics.append(
+            "train_iter",
+            step=session.learner.update,
+            stream="train_step",
+            iteration=session.iteration,
+            steps=session.learner.iteration_step,
+            samples=self._figures.samples,
+            seconds=session.record["train"]["seconds"],
+            **self._figures.speeds(),
+            losses=self._figures.losses(),
+            knobs=knobs(session),
         )
 
     def close(self) -> None:

@@ -1,0 +1,229 @@
+"""A stopwatch around an evaluator: how many batches, how full, how long; always on.
+
+Each thread counts for itself, so a lane never waits for another one's count; whoever looks adds
+the threads up and may see the newest batch in some of the figures only.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ludus.evaluators.base import Evaluator
+from ludus.evaluators.batch import LeafBatch
+
+_PER_OCTAVE = 4
+BUCKETS = 26 * _PER_OCTAVE
+"""Of a histogram of durations: four an octave from 1 microsecond to 67 seconds."""
+
+FILLS = 10
+"""Of a histogram of batch fills: tenths, the last one up to and with full."""
+
+
+def bucket_edge(index: int) -> float:
+    """Lower edge of a bucket of durations, in microseconds; the first one takes all below too."""
+    return float(2.0 ** (index / _PER_OCTAVE))
+
+
+@dataclass
+class Durations:
+    """A histogram of durations in fixed log-spaced buckets.
+
+    Attributes:
+        counts: how many fell into each bucket, see :func:`bucket_edge`; the last takes all above.
+        total_ns: their sum in nanoseconds.
+    """
+
+    counts: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    total_ns: int = 0
+
+    def add(self, nanoseconds: int) -> None:
+        """Count one."""
+        index = int(_PER_OCTAVE * math.log2(nanoseconds * 1e-3)) if nanoseconds > 1000 else 0
+        self.counts[min(index, BUCKETS - 1)] += 1
+        self.total_ns += nanoseconds
+
+    def merge(self, other: Durations) -> None:
+        """Take another histogram's counts in."""
+        self.counts = [one + two for one, two in zip(self.counts, other.counts, strict=True)]
+        self.total_ns += other.total_ns
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(self.counts)
+
+    def quantile(self, share: float) -> float | None:
+        """The duration that this share of all does not exceed, in microseconds.
+
+        Exact to the width of a bucket (a factor of 1.19); within it, durations are taken as spread
+        evenly in their logarithm. None when there are none.
+        """
+        wanted = share * self.count
+        if not self.count:
+            return None
+        below = 0
+        for index, number in enumerate(self.counts):
+            if number and below + number >= wanted:
+                inside: float = 2.0 ** ((wanted - below) / number / _PER_OCTAVE)
+                return bucket_edge(index) * inside
+            below += number
+        return bucket_edge(BUCKETS)
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON that :meth:`from_json` reads back."""
+        return {"counts": self.counts, "total_ns": self.total_ns}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Durations:
+        """The inverse of :meth:`as_json`."""
+        return cls([int(number) for number in data["counts"]], int(data["total_ns"]))
+
+    def sparse(self) -> dict[str, int]:
+        """The buckets that are not empty, by lower edge in whole microseconds, for records."""
+        found: dict[str, int] = {}
+        for index, number in enumerate(self.counts):
+            if number:
+                key = str(round(bucket_edge(index)))
+                found[key] = found.get(key, 0) + number
+        return found
+
+
+@dataclass
+class EvaluatorTimes:
+    """What an evaluator did.
+
+    Attributes:
+        batches: calls of ``evaluate`` that answered.
+        rows: leaves in them: rows with a legal action.
+        capacity: rows of those batches, padding included.
+        fills: i[FILLS], batches by rows over capacity, in tenths.
+        latency: time of a call.
+    """
+
+    batches: int = 0
+    rows: int = 0
+    capacity: int = 0
+    fills: list[int] = field(default_factory=lambda: [0] * FILLS)
+    latency: Durations = field(default_factory=Durations)
+
+    def merge(self, other: EvaluatorTimes) -> None:
+        """Take another count in."""
+        self.batches += other.batches
+        self.rows += other.rows
+        self.capacity += other.capacity
+        self.fills = [one + two for one, two in zip(self.fills, other.fills, strict=True)]
+        self.latency.merge(other.latency)
+
+    @property
+    def fill(self) -> float | None:
+        """Mean share of the rows that held a leaf; None before the first batch."""
+        return self.rows / self.capacity if self.capacity else None
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON that :meth:`from_json` reads back."""
+        return {
+            "batches": self.batches,
+            "rows": self.rows,
+            "capacity": self.capacity,
+            "fills": self.fills,
+            "latency": self.latency.as_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> EvaluatorTimes:
+        """The inverse of :meth:`as_json`."""
+        return cls(
+            int(data["batches"]),
+            int(data["rows"]),
+            int(data["capacity"]),
+            [int(number) for number in data["fills"]],
+            Durations.from_json(data["latency"]),
+        )
+
+
+class _Counting(threading.local):
+    """The calling thread's own counts, by ``weights_id``."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, EvaluatorTimes] = {}
+
+
+class TimedEvaluator:
+    """An evaluator that counts what it is asked; its answers are the inner one's, bit for bit."""
+
+    def __init__(self, inner: Evaluator) -> None:
+        """Wrap an evaluator.
+
+        Args:
+            inner: answers; as thread-safe as it is.
+        """
+        self.inner = inner
+        self._mine = _Counting()
+        self._lock = threading.Lock()
+        self._all: list[tuple[str, EvaluatorTimes]] = []
+        self._inside: set[int] = set()  # threads that are being answered; single operations only
+
+    @property
+    def weights_id(self) -> str:
+        """That of the inner evaluator."""
+        return self.inner.weights_id
+
+    @property
+    def pending(self) -> int:
+        """Batches that are being evaluated at this moment."""
+        return len(self._inside)
+
+    def evaluate(self, batch: LeafBatch) -> None:
+        """Answer the batch and count it; a call that fails is not counted.
+
+        Raises:
+            NumericsError: as the inner evaluator.
+        """
+        weights_id = self.inner.weights_id
+        thread = threading.get_ident()
+        self._inside.add(thread)
+        start = time.perf_counter_ns()
+        try:
+            self.inner.evaluate(batch)
+        finally:
+            self._inside.discard(thread)
+        spent = time.perf_counter_ns() - start
+        times = self._mine.times.get(weights_id)
+        if times is None:
+            times = self._begin(weights_id)
+        offsets = batch.offsets
+        rows = int(np.count_nonzero(offsets[1:] != offsets[:-1]))
+        times.batches += 1
+        times.rows += rows
+        times.capacity += batch.rows
+        times.fills[max(0, (FILLS * rows - 1) // batch.rows)] += 1
+        times.latency.add(spent)
+
+    def _begin(self, weights_id: str) -> EvaluatorTimes:
+        times = self._mine.times[weights_id] = EvaluatorTimes()
+        with self._lock:
+            self._all.append((weights_id, times))
+        return times
+
+    def by_weights(self) -> dict[str, EvaluatorTimes]:
+        """Counts of all threads by the ``weights_id`` that answered."""
+        with self._lock:
+            parts = list(self._all)
+        found: dict[str, EvaluatorTimes] = {}
+        for weights_id, times in parts:
+            found.setdefault(weights_id, EvaluatorTimes()).merge(times)
+        return found
+
+    def times(self) -> EvaluatorTimes:
+        """Counts of all threads and weights."""
+        total = EvaluatorTimes()
+        for times in self.by_weights().values():
+            total.merge(times)
+        return total
