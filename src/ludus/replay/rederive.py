@@ -215,7 +215,13 @@ def _compare(
     if len(rows) != len(positions):
         return "replay", 0, f"was decoded into {len(rows)} rows for {len(positions)} plies"
     starts = np.concatenate([[0], np.cumsum(columns["edges"], dtype=np.int64)])
-    scores = columns["scores"][0].astype(np.float64)
+    scores = columns["scores"][0].tolist()
+    margins = []
+    for seat, own in enumerate(scores):
+        best = max(
+            (score for other, score in enumerate(scores) if other != seat), default=-math.inf
+        )
+        margins.append(math.tanh((own - best) / game.margin_scale))
     for ply, position in enumerate(positions):
         seat = position.seat
         seen = rows.observations[ply]
@@ -256,11 +262,9 @@ def _compare(
             off = float(np.abs(rows.policy[begin:end] - wanted).max())
             if not off <= tolerance:
                 return "policy_target", ply, f"was decoded with a policy target off by {off:.2g}"
-        other = np.delete(scores, seat)
-        margin = scores[seat] - float(other.max(initial=-math.inf))
         for name, got, value in (
             ("value", rows.value[ply], float(columns["returns"][0][seat])),
-            ("margin", rows.margin[ply], math.tanh(margin / game.margin_scale)),
+            ("margin", rows.margin[ply], margins[seat]),
             (
                 "root value",
                 rows.root_value[ply],
