@@ -5,24 +5,12 @@
 #include <string>
 
 #include "base/errors.h"
+#include "base/softmax.h"
 #include "base/tanh.h"
 
 namespace ludus {
 
 namespace {
-
-bool all_finite(const float* numbers, size_t count) {
-  IntLanes wrong{};
-  const size_t full = count / kLanes * kLanes;
-  for (size_t i = 0; i < full; i += kLanes) {
-    const FloatLanes x = load_lanes(numbers + i);
-    wrong |= (x - x) != 0.0F;  // NaN and infinities
-  }
-  int32_t any = 0;
-  for (int lane = 0; lane < kLanes; ++lane) any |= wrong[lane];
-  for (size_t i = full; i < count; ++i) any |= (numbers[i] - numbers[i]) != 0.0F;
-  return any == 0;
-}
 
 void gather_logits(const FusedOutput& out, const LeafAnswer& batch) {
   const auto actions = static_cast<uint32_t>(out.num_actions);

@@ -54,6 +54,7 @@ def train(
     crash_at: int | None = None,
     commit_always: bool = False,
     act=None,
+    notes: list[str] | None = None,
     **options: object,
 ) -> Ending | None:
     """Train in this process.
@@ -65,10 +66,11 @@ def train(
             answer is None then.
         commit_always: commit after every unit.
         act: called with the loop and the number of the unit, after each unit.
+        notes: takes what is told to the user.
         options: of ``TrainRequest.make``.
     """
     asked = request(path, *more, **options)
-    session = open_session(asked, lambda text: None)
+    session = open_session(asked, (lambda text: None) if notes is None else notes.append)
     units = 0
 
     def stop_asked() -> bool:

@@ -1,4 +1,4 @@
-"""``ludus replay list | show | export``: the game records of a run."""
+"""``ludus replay list | show | audit | export``: the game records of a run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ludus.cli.output import megabytes, note, print_json, say, table
+from ludus.cli.output import megabytes, note, print_json, printable, say, table
 from ludus.cli.status import RUN_OPTION, chosen_run
 
 if TYPE_CHECKING:
-    from ludus.replay import GameRecords, ReplaySchema, ShardEntry
+    from ludus.replay import Audit, GameRecords, ReplaySchema, ShardEntry
     from ludus.runs import Run
 
 Argument = Annotated[
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Game records of runs.", no_args_is_help=True)
     group.command("list")(list_shards)
     group.command("show")(show)
+    group.command("audit")(audit)
     group.command("export")(export)
     app.add_typer(group, name="replay")
 
@@ -80,6 +81,28 @@ class _Replay:
         if not found:
             raise RunError(f"game {game} is not in the committed replay of {self.run.path}")
         return tail.take(found)
+
+    def newest(self, games: int) -> GameRecords:
+        """The newest games, by id.
+
+        Raises:
+            RunError: there is none.
+        """
+        from ludus.errors import RunError
+        from ludus.replay import GameRecords
+
+        parts = [self.tail()]
+        count = len(parts[0])
+        for entry in reversed(self.entries):
+            if count >= games:
+                break
+            parts.append(self.shard(entry))
+            count += entry.games
+        records = GameRecords.concatenate(parts).sorted()
+        records = records.slice(max(0, len(records) - games), len(records))
+        if not len(records):
+            raise RunError(f"{self.run.path} has no finished game yet")
+        return records
 
 
 def list_shards(argument: Argument = None, run: RunOption = None, json: Json = False) -> None:
@@ -173,6 +196,77 @@ def show(
     say(f"scores: {' to '.join(f'{score:.0f}' for score in scores)}")
 
 
+def audit(
+    argument: Argument = None,
+    run: RunOption = None,
+    games: Annotated[
+        int, typer.Option("--games", min=1, help="Newest games to derive again, at most.")
+    ] = 100,
+    json: Json = False,
+) -> None:
+    """Derive games a second time and look at what training learns from.
+
+    Ends with 1 when data are wrong; warnings end with 0.
+    """
+    from ludus.games import get_game
+    from ludus.replay import AuditLimits, TargetRule, audit_games, audit_results
+
+    replay = _Replay(chosen_run(run, argument))
+    records = replay.newest(games)
+    rules = get_game(replay.schema.game).rules
+    config = replay.run.config
+    training, search = config.get("training", {}), config.get("search", {})
+    schema = replay.schema
+    limits = AuditLimits(
+        entropy_floor=float(training.get("audit_entropy", AuditLimits.entropy_floor))
+    )
+    found = audit_games(
+        rules, records, TargetRule(schema.c_visit, schema.c_scale, schema.q_spread), limits
+    )
+    found.add(
+        audit_results(
+            rules,
+            records,
+            limits,
+            margin_weight=float(search.get("margin_weight", 0.0)),
+            trained=any(entry.get("promoted") for entry in replay.run.iterations[:-1]),
+        )
+    )
+    if json:
+        print_json(
+            {"figures": found.figures, "findings": [one.as_json() for one in found.findings]}
+        )
+    else:
+        _say_audit(found)
+    if found.errors:
+        raise typer.Exit(1)
+
+
+def _say_audit(found: Audit) -> None:
+    figures = found.figures
+    say(f"{figures['games_rederived']} games with {figures['plies_rederived']} plies derived again")
+    rows = [
+        (name.replace("_", " "), f"{figures[name]:.4g}")
+        for name in (
+            "target_entropy",
+            "target_max",
+            "target_share",
+            "searched_share",
+            "capped_share",
+            "fallback_share",
+            "duplicate_share",
+            "calibration_error",
+            "root_value_correlation",
+        )
+        if figures.get(name) is not None
+    ]
+    say(table(("figure", "value"), rows))
+    for finding in found.findings:
+        say(f"{finding.severity}: {printable(finding.text)}")
+    if not found.findings:
+        say("nothing is wrong")
+
+
 def export(
     target: Annotated[Path, typer.Argument(help="A .safetensors file to write.")],
     run: RunOption = None,
@@ -188,23 +282,12 @@ def export(
     from ludus import _core
     from ludus.errors import RunError
     from ludus.games import get_game
-    from ludus.replay import GameRecords
     from ludus.runs import replace_file
 
     if target.exists():
         raise RunError(f"{target} exists: name another target")
     replay = _Replay(chosen_run(run))
-    parts, count = [replay.tail()], 0
-    count = len(parts[0])
-    for entry in reversed(replay.entries):
-        if count >= games:
-            break
-        parts.append(replay.shard(entry))
-        count += entry.games
-    records = GameRecords.concatenate(parts).sorted()
-    records = records.slice(max(0, len(records) - games), len(records))
-    if not len(records):
-        raise RunError(f"{replay.run.path} has no finished game yet")
+    records = replay.newest(games)
     rules = get_game(replay.schema.game).rules
     lengths = records.columns["plies"].astype(np.int64)
     which = np.repeat(np.arange(len(records)), lengths)

@@ -130,6 +130,7 @@ def _status_text(one: RunSummary, history: list[dict[str, Any]]) -> str:
         rows.append(("worked", duration_text(one.elapsed_seconds)))
     if said.get("eta_seconds") is not None and one.state == "training":
         rows.append(("remaining", duration_text(said["eta_seconds"])))
+    rows += [("warning", str(text)) for text in said.get("warnings") or ()]
     lines += [f"  {name:<11}{printable(text)}" for name, text in rows]
     if one.holder is not None:
         lines.append(f"  {'in use by':<11}{one.holder}")

@@ -20,6 +20,7 @@ from ludus.evaluators.probe import (
     probe_digest,
 )
 from ludus.evaluators.split import SplitEvaluator
+from ludus.evaluators.timing import Durations, EvaluatorTimes, TimedEvaluator
 
 __all__ = [
     "AGREEMENT_BF16",
@@ -28,11 +29,14 @@ __all__ = [
     "REFERENCE",
     "CachedEvaluator",
     "CalibrationRow",
+    "Durations",
     "Evaluator",
+    "EvaluatorTimes",
     "LeafBatch",
     "NetworkEvaluator",
     "ScriptedEvaluator",
     "SplitEvaluator",
+    "TimedEvaluator",
     "UniformEvaluator",
     "best_of",
     "calibration_path",

@@ -3,6 +3,6 @@
 The rules themselves are compiled (``ludus._core``). :func:`get_game` is the way in.
 """
 
-from ludus.games.registry import GameEntry, game_names, get_game
+from ludus.games.registry import GameEntry, Symmetry, game_names, get_game
 
-__all__ = ["GameEntry", "game_names", "get_game"]
+__all__ = ["GameEntry", "Symmetry", "game_names", "get_game"]

@@ -46,7 +46,11 @@ def kind_of(name: str) -> str:
         return "waiting"
     if name.endswith("(core)") or name.startswith("ludus::"):
         return "compiled"
-    if name.startswith("ludus.evaluators") or module in ("torch", "openvino", "onnxruntime") or name.startswith(_NATIVE_NETWORK):
+    if (
+        name.startswith("ludus.evaluators")
+        or module in ("torch", "openvino", "onnxruntime")
+        or name.startswith(_NATIVE_NETWORK)
+    ):
         return "network"
     return "ludus" if module in ("ludus", "lanes", "MainThread") else "other"
 

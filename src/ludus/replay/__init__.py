@@ -1,7 +1,11 @@
 """Replay: game records on disk and in memory, and training rows derived from them."""
 
+from ludus.replay.audit import audit_games
 from ludus.replay.feed import RowFeed
+from ludus.replay.findings import Audit, AuditLimits, Finding
+from ludus.replay.outcomes import audit_results
 from ludus.replay.records import COLUMN_TYPES, Columns, GameRecords
+from ludus.replay.rederive import TargetRule
 from ludus.replay.rows import TrainingRows, audit_rows, row_buffers
 from ludus.replay.sampler import ReplaySampler
 from ludus.replay.schema import FORMAT_VERSION, ReplaySchema
@@ -20,7 +24,10 @@ from ludus.replay.window import WindowLaw
 __all__ = [
     "COLUMN_TYPES",
     "FORMAT_VERSION",
+    "Audit",
+    "AuditLimits",
     "Columns",
+    "Finding",
     "GameRecords",
     "Load",
     "Put",
@@ -29,8 +36,11 @@ __all__ = [
     "ReplayStore",
     "RowFeed",
     "ShardEntry",
+    "TargetRule",
     "TrainingRows",
     "WindowLaw",
+    "audit_games",
+    "audit_results",
     "audit_rows",
     "decode_shard",
     "encode_shard",

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ludus.errors import ConfigError, CorruptError, RunError, VersionError
 from ludus.replay.records import Array, Columns, GameRecords
 from ludus.replay.schema import ReplaySchema
@@ -90,6 +92,12 @@ class ReplayStore:
         if len(self._open) != 1:
             self._open = [GameRecords.concatenate(self._open, self.seats).sorted()]
         return self._open[0]
+
+    def since(self, first: int) -> GameRecords:
+        """Games from the number ``first`` on, by id, without joining the older ones."""
+        parts = [part for part in self._loaded if len(part) and part.game_ids[-1] >= first]
+        found = GameRecords.concatenate([*parts, self.tail], self.seats)
+        return found.slice(int(np.searchsorted(found.game_ids, first)), len(found))
 
     def add(self, records: GameRecords | Columns) -> None:
         """Take finished games, in any order.

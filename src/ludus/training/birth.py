@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ludus.evaluators import (
 from ludus.games import get_game
 from ludus.runs import Run, SavePolicy, SchemaIds
 from ludus.training import fingerprint
+from ludus.training.idle_options import GameFacts, idle_options
 from ludus.training.keys import Given, flatten, validate
 from ludus.training.layers import load_recipe
 from ludus.training.provenance import git_hash
@@ -50,7 +51,21 @@ def open_session(request: TrainRequest, note: Callable[[str], None]) -> Session:
     session.settings = apply_changes(session.settings, session.changed)
     session.run.cadence.seconds = session.settings.run.commit_seconds
     session.lanes = session.settings.runtime.lanes or core_count()
+    session.note = note
+    tell_idle_options(session, request.explicit)
     return session
+
+
+def tell_idle_options(session: Session, explicit: Collection[str]) -> None:
+    """Note and record the options that were given and do nothing.
+
+    Args:
+        session: of the run, with its settings in force.
+        explicit: dotted keys that were given.
+    """
+    for sentence in idle_options(session.settings, GameFacts.of(session.entry), explicit):
+        session.run.events.append("idle_option", message=sentence)
+        session.note(f"note: {sentence}")
 
 
 def apply_changes(settings: Settings, changes: dict[str, Any]) -> Settings:

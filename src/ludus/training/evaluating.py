@@ -14,7 +14,7 @@ from ludus import _core
 from ludus.arena import Match, MatchSettings, SeedSet, Solitaire
 from ludus.players import Player, parse_player
 from ludus.runs import ObjectRef
-from ludus.training.measures import has_solitaire, oracle_rates, solitaire
+from ludus.training.measures import budgets, has_solitaire, knobs, oracle_rates, solitaire
 from ludus.training.session import Session, now_ms
 
 _SEEDS_AT = (1 << 48) - 1
@@ -149,6 +149,8 @@ class EvaluatePhase:
                 stream="oracle_eval_idx",
                 iteration=session.iteration,
                 model=session.champion.unit,
+                budgets=budgets(session, session.settings.evaluation.simulations),
+                knobs=knobs(session),
                 **{"opponent": name, **result},
             )
         record = session.record["evaluate"]

@@ -13,7 +13,16 @@ from ludus.errors import ConfigError
 from ludus.players import Player
 from ludus.runs import KeepLast, ObjectRef
 from ludus.runs.objects import replace_file
-from ludus.training.measures import has_solitaire, oracle_figures, oracle_rates, solitaire
+from ludus.training.measures import (
+    budgets,
+    evaluator_figures,
+    has_solitaire,
+    knobs,
+    oracle_figures,
+    oracle_rates,
+    player_times,
+    solitaire,
+)
 from ludus.training.session import Session, now_ms
 
 _SEEDS_AT = 1 << 48
@@ -30,6 +39,7 @@ class GatePhase:
         self._session = session
         settings = session.settings.gating
         self._gate: Gate | None = None
+        self._players: tuple[Player, ...] = ()
         self._started = time.monotonic()
         self._seconds = float(saved["seconds"]) if saved is not None else 0.0
         if saved is None:
@@ -41,6 +51,7 @@ class GatePhase:
         )
         candidate = session.opponent(session.candidate, "candidate", settings.simulations)
         champion = session.opponent(session.champion, "champion", settings.simulations)
+        self._players = (candidate, champion)
         how = MatchSettings(
             lanes=max(1, min(session.lanes, settings.groups)),
             rows=settings.rows,
@@ -119,7 +130,12 @@ class GatePhase:
             "gate": None if rate is None else f"win rate {rate:.1%}",
             "win_rate": rate,
             "llr": progress["llr"],
+            **self._speeds(),
         }
+
+    def _speeds(self) -> dict[str, Any]:
+        """Figures of both evaluators in this process."""
+        return evaluator_figures(player_times(self._players), time.monotonic() - self._started)
 
     def finish(self) -> None:
         """Promote or keep, report, and write a checkpoint of a promotion."""
@@ -141,6 +157,9 @@ class GatePhase:
                 stream="gate_game_idx",
                 iteration=session.iteration,
                 seconds=self._spent(),
+                budgets=budgets(session, session.settings.gating.simulations),
+                knobs=knobs(session),
+                **self._speeds(),
                 **(oracle or {}),
                 **summary,
             )

@@ -10,6 +10,8 @@ from ludus.errors import RunError
 from ludus.learners import plan_steps
 from ludus.replay import ReplaySampler, RowFeed, WindowLaw
 from ludus.runs import ObjectRef
+from ludus.training.audits import audit_iteration
+from ludus.training.measures import StepFigures, knobs
 from ludus.training.session import Session, now_ms
 
 _REJECTIONS = 3
@@ -29,6 +31,7 @@ class TrainPhase:
         snapshot = session.replay.snapshot()
         window = session.replay.window(self._window_games())
         if saved is None:
+            audit_iteration(session)
             plan = plan_steps(
                 batch_size=settings.training.batch_size,
                 steps_per_iteration=settings.training.steps_per_iteration,
@@ -86,6 +89,7 @@ class TrainPhase:
             learner.update,
             learner.steps_target - learner.iteration_step,
         )
+        self._figures = StepFigures(None if saved is None else saved.get("figures"))
         self._losses: dict[str, float] = dict(saved["losses"]) if saved is not None else {}
         self._seconds = float(saved["seconds"]) if saved is not None else 0.0
         self._started = time.monotonic()
@@ -121,9 +125,11 @@ class TrainPhase:
         every = session.settings.runtime.metrics_every_steps
         end = time.monotonic() + seconds
         while not learner.done:
+            start = time.perf_counter_ns()
             last = learner.iteration_step + 1 >= learner.steps_target
             report = last or (learner.update + 1) % every == 0
             losses = learner.step(self._feed.take(), report=report)
+            self._figures.add(losses, training.batch_size, time.perf_counter_ns() - start)
             self._here += 1
             session.run.counters.add("train_step")
             session.run.counters.add("samples", training.batch_size)
@@ -154,6 +160,7 @@ class TrainPhase:
         return {}, {
             "snapshot": self._snapshot,
             "losses": self._losses,
+            "figures": self._figures.as_json(),
             "seconds": self._seconds + time.monotonic() - self._started,
         }
 
@@ -165,6 +172,7 @@ class TrainPhase:
             "total": self._session.learner.steps_target,
             "unit": "steps",
             "steps_per_second": self._rate(),
+            **self._figures.speeds(),
             "loss": losses.get("loss_total"),
             "loss_policy": losses.get("loss_policy"),
             "loss_value": losses.get("loss_value"),
@@ -184,6 +192,18 @@ class TrainPhase:
             candidate=session.candidate.ref.path,
             finished_ms=now_ms(),
             **_losses_of(self._losses),
+        )
+        session.run.metrics.append(
+            "train_iter",
+            step=session.learner.update,
+            stream="train_step",
+            iteration=session.iteration,
+            steps=session.learner.iteration_step,
+            samples=self._figures.samples,
+            seconds=session.record["train"]["seconds"],
+            **self._figures.speeds(),
+            losses=self._figures.losses(),
+            knobs=knobs(session),
         )
 
     def close(self) -> None:

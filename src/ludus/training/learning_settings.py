@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ludus.training.schedules import Schedule
-from ludus.training.section import Section
+from ludus.training.section import Section, may_change
 
 
 def _within(name: str, schedule: Schedule, low: float, high: float) -> None:
@@ -60,6 +60,27 @@ class TrainingSettings(Section):
         le=64,
         description="Threads of a step, part of the result; 0: one a core, at most 4, fixed at "
         "creation.",
+    )
+    audit_games: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        json_schema_extra=may_change(),
+        description="New games derived a second time before they are learned from; 0: no audit.",
+    )
+    audit_entropy: float = Field(
+        0.02,
+        ge=0,
+        json_schema_extra=may_change(),
+        description="Mean entropy of policy targets in nats below which a warning is given.",
+    )
+    audit_symmetry: float = Field(
+        0.3,
+        ge=0,
+        le=2,
+        json_schema_extra=may_change(),
+        description="Mean difference of the champion's values between symmetrical positions past "
+        "which a warning is given.",
     )
 
     @field_validator("learning_rate", "value_mix", mode="before")

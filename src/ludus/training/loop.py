@@ -15,14 +15,14 @@ from typing import Any, Literal
 from ludus.errors import UserError
 from ludus.evaluators import core_count
 from ludus.runs import Command
-from ludus.training.birth import apply_changes
+from ludus.training.birth import apply_changes, tell_idle_options
 from ludus.training.evaluating import EvaluatePhase
 from ludus.training.gating import GatePhase, save_checkpoint
 from ludus.training.keys import known_keys
 from ludus.training.layers import parse_assignment
 from ludus.training.learning import TrainPhase
 from ludus.training.messages import Sender
-from ludus.training.phases import Phase
+from ludus.training.phases import Leave, Phase
 from ludus.training.reporter import Reporter, resume_command, write_report
 from ludus.training.request import TrainRequest
 from ludus.training.selfplay import SelfplayPhase
@@ -50,15 +50,6 @@ class Ending:
     state: Literal["done", "idle", "paused"]
     code: int
     text: str
-
-
-class Leave(Exception):  # noqa: N818 - no error: the way out of nested loops
-    """Raised between units to end the loop after a commit."""
-
-    def __init__(self, state: Literal["done", "idle", "paused"], reason: str) -> None:
-        super().__init__(reason)
-        self.state: Literal["done", "idle", "paused"] = state
-        self.reason = reason
 
 
 class Loop:
@@ -273,6 +264,7 @@ class Loop:
             session.changed[name] = wanted.value
             session.run.events.append("setting_changed", key=name, value=wanted.value, source="set")
             self._sender.send("note", text=f"{name} is {wanted.value} from now on")
+        tell_idle_options(session, given)
         session.run.cadence.seconds = session.settings.run.commit_seconds
         session.lanes = session.settings.runtime.lanes or core_count()  # from the next phase on
 

@@ -1,13 +1,22 @@
-"""What a game offers to be measured by, found in its registry entry; all of it is optional."""
+"""What is measured on the way: figures of play and learning, and what a game offers for more.
+
+A game's own measures (oracle, solitaire) come from its registry entry; all of them are optional.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ludus.arena import GameFigures, MatchSettings, Solitaire, match_figures, match_rates
+from ludus.evaluators import Durations, EvaluatorTimes, TimedEvaluator
 from ludus.games import GameEntry
-from ludus.players import Player, parse_player
+from ludus.players import Player, SearchPlayer, parse_player
+from ludus.training.session import Session, search_settings
 
 
 def oracle_figures(entry: GameEntry) -> GameFigures | None:
@@ -52,3 +61,184 @@ def solitaire(
         settings=how,
         figures=oracle_figures(entry),
     )
+
+
+SPEEDS = (
+    "games_per_second",
+    "leaves_per_second",
+    "steps_per_second",
+    "simulations_per_second",
+    "expansions_per_second",
+    "evaluations_per_second",
+    "samples_per_second",
+    "pending_batches",
+    "batch_fill",
+    "latency_us_p50",
+    "latency_us_p95",
+    "step_ms_p50",
+    "step_ms_p95",
+    "fallback_rate",
+    "policy_entropy",
+    "policy_max",
+)
+"""Figures of a phase's view that ``status.json`` shows under ``speed``; null where unknown."""
+
+
+def evaluator_figures(times: EvaluatorTimes, seconds: float) -> dict[str, Any]:
+    """What evaluators did, for records and status: numbers by name, null before the first batch.
+
+    Args:
+        times: counts.
+        seconds: of wall clock in which they came about.
+    """
+    return {
+        "evaluations_per_second": times.rows / max(1e-3, seconds),
+        "batch_fill": times.fill,
+        "latency_us_p50": times.latency.quantile(0.5),
+        "latency_us_p95": times.latency.quantile(0.95),
+    }
+
+
+def evaluator_histograms(times: EvaluatorTimes) -> dict[str, Any]:
+    """Counts behind :func:`evaluator_figures`, for records.
+
+    ``batch_fill_histogram`` counts batches by tenths of their rows that held a leaf,
+    ``latency_us_histogram`` by the lower edge of the bucket in microseconds.
+    """
+    return {
+        "evaluations": times.rows,
+        "batches": times.batches,
+        "batch_fill_histogram": times.fills,
+        "latency_us_histogram": times.latency.sparse(),
+    }
+
+
+def player_times(players: Iterable[Player]) -> EvaluatorTimes:
+    """What the timed evaluators of these players did in this process."""
+    total = EvaluatorTimes()
+    for player in players:
+        if isinstance(player, SearchPlayer) and isinstance(player.evaluator, TimedEvaluator):
+            total.merge(player.evaluator.times())
+    return total
+
+
+@dataclass
+class RootFigures:
+    """Policies of sampled search roots: how many, their entropies in nats, their largest shares."""
+
+    roots: int = 0
+    entropy: float = 0.0
+    largest: float = 0.0
+
+    def add(self, policy: npt.NDArray[Any]) -> tuple[float, float]:
+        """Count a root's policy f[edges]; returns its entropy and its largest share."""
+        entropy = float(-(policy * np.log(np.maximum(policy, 1e-12))).sum())
+        largest = float(policy.max())
+        self.roots += 1
+        self.entropy += entropy
+        self.largest += largest
+        return entropy, largest
+
+    def figures(self) -> dict[str, float | None]:
+        """Means; null before the first root."""
+        some = self.roots > 0
+        return {
+            "policy_entropy": self.entropy / self.roots if some else None,
+            "policy_max": self.largest / self.roots if some else None,
+        }
+
+
+class StepFigures:
+    """Times and losses of an iteration's optimizer steps; goes through a commit as JSON."""
+
+    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
+        """Begin empty, or where :meth:`as_json` was taken."""
+        self.times = Durations() if saved is None else Durations.from_json(saved["times"])
+        self.samples = 0 if saved is None else int(saved["samples"])
+        self._losses: dict[str, dict[str, float]] = (
+            {} if saved is None else {name: dict(of) for name, of in saved["losses"].items()}
+        )
+
+    def add(self, losses: Mapping[str, float], samples: int, nanoseconds: int) -> None:
+        """Count a step with its losses, rows and time, the making of its rows included."""
+        self.times.add(nanoseconds)
+        self.samples += samples
+        for name, value in losses.items():
+            if name not in self._losses:
+                self._losses[name] = {
+                    "first": value,
+                    "sum": 0.0,
+                    "count": 0.0,
+                    "min": value,
+                    "max": value,
+                }
+            of = self._losses[name]
+            of["sum"] += value
+            of["count"] += 1
+            of["min"] = min(of["min"], value)
+            of["max"] = max(of["max"], value)
+            of["last"] = value
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON to begin from again."""
+        return {
+            "times": self.times.as_json(),
+            "samples": self.samples,
+            "losses": self._losses,
+        }
+
+    def speeds(self) -> dict[str, float | None]:
+        """Samples a second of step time and quantiles of the time of a step."""
+        middle, slow = self.times.quantile(0.5), self.times.quantile(0.95)
+        seconds = self.times.total_ns * 1e-9
+        return {
+            "samples_per_second": self.samples / seconds if seconds > 0 else None,
+            "step_ms_p50": None if middle is None else middle / 1000,
+            "step_ms_p95": None if slow is None else slow / 1000,
+        }
+
+    def losses(self) -> dict[str, dict[str, float]]:
+        """First, last, mean, least and largest value of every loss, learning rate and norm."""
+        return {
+            name: {
+                "first": of["first"],
+                "last": of["last"],
+                "mean": of["sum"] / of["count"],
+                "min": of["min"],
+                "max": of["max"],
+            }
+            for name, of in self._losses.items()
+        }
+
+
+def budgets(session: Session, simulations: int | None) -> list[int]:
+    """Simulations a decision, by kind: a match's own number, or those of self-play unscaled."""
+    if simulations is not None:
+        return [simulations]
+    return list(search_settings(session.settings, session.rules)["simulations"])
+
+
+def knobs(session: Session) -> dict[str, Any]:
+    """What a curve depends on beside the network, for records: only equal ones are comparable.
+
+    ``search`` has the settings of the tree (budgets apart, which records name as they were used),
+    ``backend`` what computes the network, ``lanes`` the threads that play, ``window`` what the
+    replay may hold and holds.
+    """
+    settings = session.settings
+    search = settings.search.model_dump(mode="json")
+    return {
+        "search": {name: value for name, value in search.items() if "budget" not in name},
+        "backend": getattr(settings.runtime, "backend", None)
+        or getattr(settings.runtime, "precision", None),
+        "lanes": session.lanes,
+        "slots": settings.selfplay.slots,
+        "group_size": settings.selfplay.group_size,
+        "window": {
+            "games": session.replay.games,
+            "samples": session.replay.samples,
+            "games_per_shard": settings.replay.games_per_shard,
+            "capacity_shards": settings.replay.capacity_shards,
+            "capacity_samples": settings.replay.capacity_samples,
+        },
+    }

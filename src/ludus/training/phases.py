@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from ludus.runs import ObjectRef
+
+
+class Leave(Exception):  # noqa: N818 - no error: the way out of nested loops
+    """Raised between units, or before a phase begins, to end the loop after a commit."""
+
+    def __init__(self, state: Literal["done", "idle", "paused"], reason: str) -> None:
+        super().__init__(reason)
+        self.state: Literal["done", "idle", "paused"] = state
+        self.reason = reason
 
 
 class Phase(Protocol):

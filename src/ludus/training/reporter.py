@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ludus.runs import Eta, duration_text, free_bytes, replace_file
+from ludus.training.audits import standing_warnings
 from ludus.training.evaluating import strength
+from ludus.training.measures import SPEEDS
 from ludus.training.messages import Sender
 from ludus.training.phases import Phase
 from ludus.training.session import PHASES, Session
@@ -123,6 +125,7 @@ class Reporter:
             **self._losses,
             "gate": self._last_gate(),
             "strength": self._strength(),
+            "warnings": len(standing_warnings(self._session.run.iterations)),
         }
 
     def _last_gate(self) -> str | None:
@@ -180,10 +183,8 @@ class Reporter:
                 },
                 "progress": {key: view.get(key) for key in ("done", "total", "unit")},
                 "counters": run.counters.as_dict(),
-                "speed": {
-                    key: view.get(key)
-                    for key in ("games_per_second", "leaves_per_second", "steps_per_second")
-                },
+                "speed": {key: view.get(key) for key in SPEEDS},
+                "warnings": standing_warnings(run.iterations),
                 "losses": {key: value for key, value in remembered.items() if key in self._losses},
                 "gate": {
                     "last": remembered["gate"],

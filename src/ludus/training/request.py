@@ -43,6 +43,7 @@ class TrainRequest:
         preset: name of the preset (create only).
         settings: all settings of a new run, nested (create only).
         changes: settings that may change and do, by dotted key (continue only).
+        explicit: dotted keys that file, environment and command line gave.
         minutes: to work from this start; None for no limit.
         iterations, games: limits that count from the run's birth; None for none.
         pause_at: ``iteration`` or None.
@@ -57,6 +58,7 @@ class TrainRequest:
     preset: str = "default"
     settings: dict[str, Any] = field(default_factory=dict)
     changes: dict[str, Any] = field(default_factory=dict)
+    explicit: list[str] = field(default_factory=list)
     minutes: float | None = None
     iterations: int | None = None
     games: int | None = None
@@ -127,6 +129,7 @@ class TrainRequest:
             asked=asked_document(known, asked, resolved).decode("utf-8", "surrogateescape"),
             preset=resolved.preset,
             settings=resolved.settings.model_dump(mode="json"),
+            explicit=sorted(resolved.explicit),
             **limits,
         )
 
@@ -166,12 +169,14 @@ class TrainRequest:
                 f"the run {path} was made with preset {preset}, not {asked.preset}: leave "
                 "--preset out, or start another with --new"
             )
-        changes = differences(explicit_layers(asked), current_settings(run), str(path))
+        explicit = explicit_layers(asked)
+        changes = differences(explicit, current_settings(run), str(path))
         return cls(
             recipe=recipe.name,
             path=str(path),
             create=False,
             changes=changes,
+            explicit=sorted(explicit),
             nothing_to_do=_reached(run, changes, limits["iterations"], limits["games"]),
             **limits,
         )

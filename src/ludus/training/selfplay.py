@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ludus import _core
 from ludus.errors import LudusError
+from ludus.evaluators import EvaluatorTimes, TimedEvaluator
 from ludus.players import Lanes, PhaseSeconds, SearchPlayer, slots_settings
 from ludus.replay import GameRecords
 from ludus.runs import ObjectRef
+from ludus.training.measures import (
+    RootFigures,
+    evaluator_figures,
+    evaluator_histograms,
+    knobs,
+)
 from ludus.training.session import Session, now_ms, search_settings
 
 _LOOK_AT = 1000
@@ -22,7 +30,19 @@ _MOST_FALLBACKS = 0.01
 """Share of decisions whose search gave no policy past which the run stops (decisions, failures)."""
 
 
-_COUNTED = ("fallbacks", "simulations", "decisions", "collisions", "rows", "batches", "forced")
+_ROOTS_EVERY = 4
+"""Units between two looks at search roots, where ``root_sample_every`` logs none of them."""
+
+_COUNTED = (
+    "fallbacks",
+    "simulations",
+    "expansions",
+    "decisions",
+    "collisions",
+    "rows",
+    "batches",
+    "forced",
+)
 """Counters of the slots that are summed over all processes that worked on a phase."""
 
 
@@ -37,7 +57,8 @@ class SelfplayPhase:
         settings, rules = session.settings, session.rules
         self.total = settings.selfplay.games_per_iteration
         self._first = session.iteration * self.total
-        player = SearchPlayer(session.evaluator(session.champion), self._search(), "champion")
+        self._timer = TimedEvaluator(session.evaluator(session.champion))
+        player = SearchPlayer(self._timer, self._search(), "champion")
         self._slots = _core.Slots(
             rules,
             slots=settings.selfplay.slots,
@@ -59,8 +80,12 @@ class SelfplayPhase:
         self._started = time.monotonic()
         self._here = 0
         self._sums = {**dict.fromkeys(_COUNTED, 0), "seconds": 0.0}
+        self._times, self._roots = EvaluatorTimes(), RootFigures()
         if saved is not None:
             self._sums.update(saved["sums"])
+            if "times" in saved:
+                self._times = EvaluatorTimes.from_json(saved["times"])
+                self._roots = RootFigures(**saved["roots"])
             flight, _ = session.run.get_object(session.run.manifest.objects["flight"])
             if len(flight["game_id"]):
                 self._slots.restore(flight)
@@ -124,8 +149,8 @@ class SelfplayPhase:
             self._session.flush_shards()
         self._units += 1
         every = self._session.settings.selfplay.root_sample_every
-        if every and self._units % every == 0:
-            self._log_roots()
+        if self._units % (every or _ROOTS_EVERY) == 0:
+            self._look_at_roots(log=every > 0)
         self._check_fallbacks()
         return left
 
@@ -137,6 +162,13 @@ class SelfplayPhase:
             "seconds": self._sums["seconds"] + time.monotonic() - self._started,
         }
 
+    def _all_times(self) -> EvaluatorTimes:
+        """The evaluator's times over all processes that worked on the phase."""
+        times = EvaluatorTimes()
+        times.merge(self._times)
+        times.merge(self._timer.times())
+        return times
+
     def _check_fallbacks(self) -> None:
         totals = self._totals()
         if totals["decisions"] >= _LOOK_AT:
@@ -147,21 +179,23 @@ class SelfplayPhase:
                     "uniform; the run stops before it learns from them"
                 )
 
-    def _log_roots(self) -> None:
-        log = self._session.run.log("roots")
+    def _look_at_roots(self, *, log: bool) -> None:
+        """Count the policies of sampled roots; the first two go to the log, if any do."""
         plies = self._session.run.counters["plies"]
         totals = self._totals()
-        for root in self._slots.sample_roots()[:2]:
-            policy = np.asarray(root["policy"])
-            log.append(
+        for number, root in enumerate(self._slots.sample_roots()):
+            entropy, largest = self._roots.add(np.asarray(root["policy"]))
+            if not log or number >= 2:
+                continue
+            self._session.run.log("roots").append(
                 "mcts_root",
                 step=plies,
                 stream="global_ply",
                 iteration=self._session.iteration,
                 fallbacks=totals["fallbacks"],
                 fallback_rate=totals["fallbacks"] / max(1, totals["decisions"]),
-                pi_entropy=float(-(policy * np.log(np.maximum(policy, 1e-12))).sum()),
-                pi_max=float(policy.max()),
+                pi_entropy=entropy,
+                pi_max=largest,
                 **root,
             )
 
@@ -169,7 +203,11 @@ class SelfplayPhase:
         """Moves and dice of the games in flight; searches in progress are redone."""
         flight = self._slots.in_flight()
         ref = self._session.run.put_object("flight", flight, {"games": len(flight["game_id"])})
-        return {"flight": ref}, {"sums": self._totals()}
+        return {"flight": ref}, {
+            "sums": self._totals(),
+            "times": self._all_times().as_json(),
+            "roots": asdict(self._roots),
+        }
 
     @property
     def seconds(self) -> PhaseSeconds:
@@ -189,19 +227,29 @@ class SelfplayPhase:
         """Games done and speeds of this process."""
         seconds = max(1e-3, time.monotonic() - self._started)
         now = self._slots.counters()
+        simulations, expansions = (
+            (now[name] - self._before[name]) / seconds for name in ("simulations", "expansions")
+        )
+        totals = self._totals()
         return {
             "done": self._done,
             "total": self.total,
             "unit": "games",
             "games_per_second": self._here / seconds,
-            "leaves_per_second": (now["simulations"] - self._before["simulations"]) / seconds,
-            "fallbacks": self._totals()["fallbacks"],
+            "leaves_per_second": simulations,
+            "simulations_per_second": simulations,
+            "expansions_per_second": expansions,
+            **evaluator_figures(self._timer.times(), seconds),
+            "pending_batches": self._timer.pending,
+            **self._roots.figures(),
+            "fallbacks": totals["fallbacks"],
+            "fallback_rate": totals["fallbacks"] / max(1, totals["decisions"]),
         }
 
     def finish(self) -> None:
         """Prune the replay, log the iteration's self-play."""
         session = self._session
-        totals = self._totals()
+        totals, times = self._totals(), self._all_times()
         window = session.replay
         session.flush_shards()
         tail = window.window()
@@ -224,6 +272,13 @@ class SelfplayPhase:
             "mean_batch_rows": totals["rows"] / max(1, totals["batches"]),
             "games_per_second": self.total / seconds,
             "leaves_per_second": totals["simulations"] / seconds,
+            "simulations_per_second": totals["simulations"] / seconds,
+            "expansions_per_second": totals["expansions"] / seconds,
+            **evaluator_figures(times, seconds),
+            **self._roots.figures(),
+            "sampled_roots": self._roots.roots,
+            "budgets": self._budgets,
+            "lanes": session.lanes,
             "seconds": seconds,
         }
         session.run.counters.add("simulations", int(totals["simulations"]))
@@ -235,7 +290,8 @@ class SelfplayPhase:
             iteration=session.iteration,
             champion=session.champion.unit,
             temperature=session.settings.selfplay.temperature.model_dump(mode="json"),
-            budgets=self._budgets,
+            **evaluator_histograms(times),
+            knobs=knobs(session),
             **figures,
         )
         pruned = window.prune()

@@ -7,7 +7,7 @@ phase, champion and candidate, the learner, the replay, and what the phase in pr
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
-from ludus.evaluators import NetworkEvaluator
+from ludus.evaluators import NetworkEvaluator, TimedEvaluator
 from ludus.games import GameEntry
 from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
 from ludus.nets import Network, build, describe, load_arrays
@@ -114,6 +114,7 @@ class Session:
         replay, learner: see there.
         rejections: candidates rejected in a row.
         lanes: threads that play.
+        note: shows a sentence to the user, if one is there.
         net: a network of the run's shape, to make evaluators with.
     """
 
@@ -124,6 +125,7 @@ class Session:
         self.rules = entry.rules
         self.settings = settings
         self.lanes = lanes
+        self.note: Callable[[str], None] = lambda text: None
         self.iteration = 0
         self.phase = PHASES[0]
         self.saved: dict[str, Any] | None = None
@@ -253,7 +255,9 @@ class Session:
         settings = search_settings(self.settings, self.rules)
         if simulations is not None:
             settings["simulations"] = [simulations]
-        return SearchPlayer(self.evaluator(model), evaluation_settings(settings), name)
+        return SearchPlayer(
+            TimedEvaluator(self.evaluator(model)), evaluation_settings(settings), name
+        )
 
     def now(self, schedule: Schedule) -> float:
         """The value of a schedule by iteration or game in the iteration in progress.

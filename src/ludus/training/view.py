@@ -37,6 +37,8 @@ def describe(beat: Mapping[str, Any]) -> str:
     strength = beat.get("strength")
     if isinstance(strength, Mapping) and strength:
         parts.append(" ".join(f"{name} {rate:.0%}" for name, rate in strength.items()))
+    if beat.get("warnings"):
+        parts.append(f"warnings {beat['warnings']}")
     if beat.get("eta"):
         parts.append(f"ETA {beat['eta']}")
     return " | ".join(parts)
