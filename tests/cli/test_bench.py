@@ -192,7 +192,7 @@ def test_a_report_is_read_back(tmp_path):
 
 # -- the command -----------------------------------------------------------------------------------
 
-BENCHMARK = '''
+BENCHMARK = """
 from ludus import _core
 from ludus.cli.bench import Figure, in_turns
 
@@ -203,14 +203,15 @@ def measure(quick):
         return {worth}
 
     return [in_turns(name, "blocks/s", work, quick=quick) for name in {names}]
-'''
+"""
 
 CMAKE = """
 cmake_minimum_required(VERSION 3.20)
 project(toy LANGUAGES NONE)
 file(GLOB core "${CMAKE_CURRENT_SOURCE_DIR}/kept/_core*.so")
 get_filename_component(name "${core}" NAME)
-add_custom_target(_core ALL COMMAND "${CMAKE_COMMAND}" -E copy "${core}" "${CMAKE_BINARY_DIR}/${name}")
+add_custom_target(_core ALL
+  COMMAND "${CMAKE_COMMAND}" -E copy "${core}" "${CMAKE_BINARY_DIR}/${name}")
 """
 
 
@@ -320,9 +321,8 @@ def test_a_benchmark_of_ours_that_breaks_is_an_error(capsys, clone):
 def test_an_unknown_revision_is_one_sentence(capsys, clone, revision):
     code, out, err = ludus(capsys, "bench", "toy", f"--against={revision}")
     assert (code, out) == (2, "")
-    assert err == f"ludus: --against {revision}: there is no such file and no such revision\n".replace(
-        "against :", "against :"
-    )
+    sentence = f"ludus: --against {revision}: there is no such file and no such revision"
+    assert err.split() == sentence.split()
 
 
 def test_without_a_clone_there_is_no_revision(capsys, clone):

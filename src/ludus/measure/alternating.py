@@ -188,9 +188,7 @@ def alternate(
         try:
             title += " of the other revision"
             try:
-                other = Side(
-                    theirs, source=source, core=None, quick=quick, log=second, title=title
-                )
+                other = Side(theirs, source=source, core=None, quick=quick, log=second, title=title)
             except SideError as error:
                 outcome.notes.append(f"{error}; it is left out of the comparison")
             broken = _drive(mine, other, turns, outcome, note)

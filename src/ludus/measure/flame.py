@@ -46,7 +46,11 @@ def kind_of(name: str) -> str:
         return "waiting"
     if name.endswith("(core)") or name.startswith("ludus::"):
         return "compiled"
-    if name.startswith("ludus.evaluators") or module in ("torch", "openvino", "onnxruntime") or name.startswith(_NATIVE_NETWORK):
+    if (
+        name.startswith("ludus.evaluators")
+        or module in ("torch", "openvino", "onnxruntime")
+        or name.startswith(_NATIVE_NETWORK)
+    ):
         return "network"
     return "ludus" if module in ("ludus", "lanes", "MainThread") else "other"
 
@@ -58,7 +62,8 @@ def flame_graph(
 
     Args:
         folded: weights by stack, outermost name first.
-        title, subtitle: above the bars.
+        title: above the bars.
+        subtitle: below the title.
         width: in pixels.
     """
     root = _Bar()
