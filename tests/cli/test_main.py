@@ -9,7 +9,7 @@ import pytest
 from safetensors import numpy as safetensors_numpy
 from tests.training.tiny import command, environment, train
 
-import ludus.evaluators
+from ludus import evaluators
 from ludus.cli import main as cli
 from ludus.runs import Run, list_checkpoints
 
@@ -22,7 +22,7 @@ def played(tmp_path_factory):
     return path
 
 
-def command_line(capsys, *arguments):
+def ludus(capsys, *arguments):
     """Exit code, stdout, stderr."""
     code = cli.main(list(map(str, arguments)))
     said = capsys.readouterr()
@@ -62,7 +62,7 @@ def test_help_imports_nothing_heavy():
 )
 def test_a_mistake_is_one_sentence_and_exit_2(capsys, monkeypatch, tmp_path, arguments, words):
     monkeypatch.chdir(tmp_path)
-    code, out, err = command_line(capsys, *arguments)
+    code, out, err = ludus(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("ludus: ")
     assert err.count("\n") == 1
@@ -72,13 +72,13 @@ def test_a_mistake_is_one_sentence_and_exit_2(capsys, monkeypatch, tmp_path, arg
 
 def test_errors_of_the_program_are_exit_1_with_a_sentence(capsys, monkeypatch):
     monkeypatch.setattr(cli, "build", lambda: lambda **_: 1 / 0)
-    code, _, err = command_line(capsys, "status")
+    code, _, err = ludus(capsys, "status")
     assert code == 1
     assert err.rstrip().endswith("ludus: internal error: division by zero")
 
 
 def test_status_and_runs(capsys, played):
-    code, out, _ = command_line(capsys, "status", "--run", played)
+    code, out, _ = ludus(capsys, "status", "--run", played)
     assert code == 0
     assert "done" in out
     assert "72 games" in out
@@ -87,31 +87,31 @@ def test_status_and_runs(capsys, played):
     assert document["iterations"][0]["promoted"] is True
     listed = json.loads(ludus(capsys, "runs", played.parent, "--json")[1])
     assert [one["recipe"] for one in listed] == ["yatzy"]
-    assert str(played) in command_line(capsys, "runs", played.parent)[1]
+    assert str(played) in ludus(capsys, "runs", played.parent)[1]
 
 
 def test_the_newest_run_is_meant_when_none_is_named(capsys, monkeypatch, played):
     monkeypatch.chdir(played.parent.parent)
-    assert "runs/yatzy: done" in command_line(capsys, "status")[1]
-    assert "runs/yatzy: done" in command_line(capsys, "status", "yatzy")[1]
+    assert "runs/yatzy: done" in ludus(capsys, "status")[1]
+    assert "runs/yatzy: done" in ludus(capsys, "status", "yatzy")[1]
 
 
 def test_commands_to_a_run_that_nobody_trains(capsys, played):
     for name in ("pause", "stop", "save"):
-        code, _, err = command_line(capsys, name, "--run", played)
+        code, _, err = ludus(capsys, name, "--run", played)
         assert code == 2
         assert "nobody trains" in err
 
 
 def test_a_run_in_use_is_named(capsys, played):
     with Run.open(played, write=True):
-        code, _, err = command_line(capsys, "train", "yatzy", "--run", played)
+        code, _, err = ludus(capsys, "train", "yatzy", "--run", played)
     assert code == 2
     assert "in use by process" in err
 
 
 def test_a_limit_that_is_reached_is_said(capsys, played):
-    code, _, err = command_line(capsys, "train", "yatzy", "--run", played, "--iterations", "1")
+    code, _, err = ludus(capsys, "train", "yatzy", "--run", played, "--iterations", "1")
     assert code == 0
     assert "nothing to do" in err
 
@@ -120,19 +120,19 @@ def test_checkpoints(capsys, played, tmp_path):
     file = played / list_checkpoints(played)[0].path
     listed = json.loads(ludus(capsys, "checkpoint", "list", "--run", played, "--json")[1])
     assert listed[0]["path"].endswith(file.name)
-    assert "iteration" in command_line(capsys, "checkpoint", "list", "--run", played)[1]
-    assert "recipe" in command_line(capsys, "checkpoint", "show", file)[1]
+    assert "iteration" in ludus(capsys, "checkpoint", "list", "--run", played)[1]
+    assert "recipe" in ludus(capsys, "checkpoint", "show", file)[1]
     assert json.loads(ludus(capsys, "checkpoint", "show", file, "--json")[1])["meta"]["unit"] == 1
-    assert command_line(capsys, "checkpoint", "verify", file)[0] == 0
+    assert ludus(capsys, "checkpoint", "verify", file)[0] == 0
     target = tmp_path / "out.safetensors"
-    assert command_line(capsys, "checkpoint", "extract", file, target)[0] == 0
+    assert ludus(capsys, "checkpoint", "extract", file, target)[0] == 0
     assert "champion/input.weight" in safetensors_numpy.load_file(target)
-    assert command_line(capsys, "checkpoint", "extract", file, target)[0] == 2
+    assert ludus(capsys, "checkpoint", "extract", file, target)[0] == 2
     damaged = tmp_path / "damaged.ckpt"
     data = bytearray(file.read_bytes())
     data[-5] ^= 1
     damaged.write_bytes(data)
-    code, _, err = command_line(capsys, "checkpoint", "verify", damaged, file)
+    code, _, err = ludus(capsys, "checkpoint", "verify", damaged, file)
     assert code == 2
     assert "damaged.ckpt" in err
 
@@ -143,10 +143,10 @@ def test_replay(capsys, played, tmp_path):
     game = json.loads(ludus(capsys, "replay", "show", "71", "--run", played, "--json")[1])
     assert game["plies"][0]["seat"] == 0
     assert len(game["scores"]) == 2
-    assert "scores:" in command_line(capsys, "replay", "show", "3", "--run", played)[1]
-    assert command_line(capsys, "replay", "show", "72", "--run", played)[0] == 2
+    assert "scores:" in ludus(capsys, "replay", "show", "3", "--run", played)[1]
+    assert ludus(capsys, "replay", "show", "72", "--run", played)[0] == 2
     target = tmp_path / "rows.safetensors"
-    code, _, _ = command_line(capsys, "replay", "export", target, "--run", played, "--games", "5")
+    code, _, _ = ludus(capsys, "replay", "export", target, "--run", played, "--games", "5")
     assert code == 0
     rows = safetensors_numpy.load_file(target)
     assert len(set(rows["game"].tolist())) == 5
@@ -156,13 +156,13 @@ def test_replay(capsys, played, tmp_path):
 
 
 def test_all_settings_can_be_printed(capsys):
-    code, out, _ = command_line(capsys, "train", "yatzy", "--settings", "--quick")
+    code, out, _ = ludus(capsys, "train", "yatzy", "--settings", "--quick")
     assert code == 0
     assert "search.budget_reroll" in out
 
 
 def test_doctor(capsys):
-    code, out, _ = command_line(capsys, "doctor", "--json")
+    code, out, _ = ludus(capsys, "doctor", "--json")
     report = json.loads(out)
     assert code == (1 if report["problems"] else 0)
     assert report["core"]["simulations_per_second"] > 0
@@ -172,17 +172,17 @@ def test_doctor(capsys):
 
 
 @pytest.mark.skipif(
-    not hasattr(ludus.evaluators, "calibration_report"), reason="backends are not calibrated yet"
+    not hasattr(evaluators, "calibration_report"), reason="backends are not calibrated yet"
 )
 def test_doctor_tells_of_every_backend(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("LUDUS_CACHE", str(tmp_path))
-    _, out, _ = command_line(capsys, "doctor", "--json")
+    _, out, _ = ludus(capsys, "doctor", "--json")
     backends = json.loads(out)["backends"]
     names = [row["backend"] for row in backends["rows"]]
     assert "torch-f32" in names
     assert backends["chosen"] in names
     assert all(row["usable"] or row["note"] for row in backends["rows"])
-    _, out, _ = command_line(capsys, "doctor")
+    _, out, _ = ludus(capsys, "doctor")
     for name in names:
         assert re.search(rf"^  {name} ", out, re.M)
 
@@ -191,10 +191,10 @@ def test_doctor_tells_of_extras_that_failed(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     failed = {"failed": {"openvino": "the disk is full"}}
     (tmp_path / "ludus-extras.json").write_text(json.dumps(failed))
-    _, out, _ = command_line(capsys, "doctor")
+    _, out, _ = ludus(capsys, "doctor")
     assert "NOTE extra openvino could not be installed: the disk is full; ./ludus setup" in out
     (tmp_path / "ludus-extras.json").write_text("{")
-    code, out, _ = command_line(capsys, "doctor")
+    code, out, _ = ludus(capsys, "doctor")
     assert code == 1
     assert "PROBLEM extras: " in out
 

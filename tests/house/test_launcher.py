@@ -27,7 +27,8 @@ echo "$@" >> "$root/calls"
 if [ -e "$root/slow" ]; then sleep 1; fi
 case "$*" in
   *--editable*) if [ -e "$root/broken" ]; then cat "$root/broken"; exit 1; fi ;;
-  *"pip install"*openvino*) if [ -e "$root/no-openvino" ]; then cat "$root/no-openvino"; exit 1; fi ;;
+  *"pip install"*openvino*)
+    if [ -e "$root/no-openvino" ]; then cat "$root/no-openvino"; exit 1; fi ;;
 esac
 """
 

@@ -157,7 +157,7 @@ def _rates(entry: Any, where: str) -> Rates:
     if not isinstance(entry, Mapping):
         raise UserError(f"{where}: it is no object")
     name, unit = entry.get("name"), entry.get("unit")
-    lists = [entry.get("rates"), entry.get("calibration")]
+    lists: list[Any] = [entry.get("rates"), entry.get("calibration")]
     sound = isinstance(name, str) and isinstance(unit, str)
     for values in lists:
         sound = sound and isinstance(values, list) and len(values) > 0

@@ -62,7 +62,8 @@ def flame_graph(
 
     Args:
         folded: weights by stack, outermost name first.
-        title, subtitle: above the bars.
+        title: above the bars.
+        subtitle: below the title.
         width: in pixels.
     """
     root = _Bar()

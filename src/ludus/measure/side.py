@@ -5,9 +5,9 @@ is imported but the file ``figures.py`` beside it.
 
     python -P side.py BENCHMARK.py [--source FOLDER] [--core FILE] [--quick] [--own]
 
-It writes one JSON document a line and reads one word a line: ``{"ready": NAME, "unit": UNIT}``, then
-``turn`` -> ``{"rate": R, "calibration": C}`` as often as asked, ``end`` -> the next figure; at the
-end ``{"figures": [...]}``.
+It writes one JSON document a line and reads one word a line: ``{"ready": NAME, "unit": UNIT}``,
+then ``turn`` -> ``{"rate": R, "calibration": C}`` as often as asked, ``end`` -> the next figure; at
+the end ``{"figures": [...]}``.
 """
 
 from __future__ import annotations
