@@ -17,7 +17,7 @@ from ludus.errors import LudusError
 from ludus.replay.findings import Audit, AuditLimits, Finding
 from ludus.replay.records import GameRecords
 from ludus.replay.rederive import Decode, TargetRule, decoder, rederive
-from ludus.replay.sampler import TrainingRows
+from ludus.replay.rows import TrainingRows
 
 _SUM = 1e-4
 """By how much a policy target in single precision may miss a sum of 1."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from ludus.replay.sampler import TrainingRows
+    from ludus.replay.rows import TrainingRows
 
 Severity = Literal["error", "warning"]
 """``error``: data are wrong and must not be learned from; ``warning``: a person should look."""

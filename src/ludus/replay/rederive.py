@@ -20,7 +20,7 @@ from ludus import _core
 from ludus.errors import LudusError
 from ludus.replay.findings import Finding
 from ludus.replay.records import GameRecords
-from ludus.replay.sampler import TrainingRows
+from ludus.replay.rows import TrainingRows
 
 _NONE, _PUCT, _GUMBEL = 0, 1, 2
 """Rules of a search as records number them."""
