@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/errors.h"
+#include "base/softmax.h"
 
 namespace ludus::yatzy {
 
@@ -48,24 +49,42 @@ void roll_next_turn(State& state) {
   state.phase = state.free[state.seat] == 0 ? Phase::terminal : Phase::chance;
 }
 
-// Upper total beyond three of each face already marked.
-float above_par(const State& state, size_t seat) {
-  int par = 0;
-  for (int face = 1; face <= kUpperCategories; ++face)
-    if (!(state.free[seat] & category_bit(face - 1))) par += 3 * face;
-  return static_cast<float>(state.upper[seat] - par);
+// 0.0 or 1.0 for eight bits of a mask: bit 0 first, or bit `top` first.
+FloatLanes bits_ascending(uint32_t mask) {
+  const IntLanes index = {0, 1, 2, 3, 4, 5, 6, 7};
+  return __builtin_convertvector((static_cast<int32_t>(mask) >> index) & 1, FloatLanes);
 }
-
-// The most that the upper total can still grow.
-int upper_reach(const State& state, size_t seat) {
-  int reach = 0;
-  for (int face = 1; face <= kUpperCategories; ++face)
-    if (state.free[seat] & category_bit(face - 1)) reach += kDice * face;
-  return reach;
+FloatLanes bits_descending(uint32_t mask, int top) {
+  const IntLanes index = {0, 1, 2, 3, 4, 5, 6, 7};
+  // Below bit 0 there is nothing: the shift of the doubled mask finds its zero.
+  const IntLanes shift = top + 1 - index;
+  return __builtin_convertvector((static_cast<int32_t>(mask << 1) >> (shift > 0 ? shift : 0)) & 1,
+                                 FloatLanes);
 }
+FloatLanes load_bytes(const uint8_t* from) {
+  typedef uint8_t ByteLanes __attribute__((vector_size(kLanes)));
+  ByteLanes bytes;
+  std::memcpy(&bytes, from, sizeof(bytes));
+  return __builtin_convertvector(bytes, FloatLanes);
+}
+void store_lanes(float* to, FloatLanes lanes) { std::memcpy(to, &lanes, sizeof(lanes)); }
 
 class Yatzy final : public Game {
  public:
+  Yatzy() {
+    for (size_t c = 0; c < kClasses; ++c)
+      for (size_t face = 0; face < 6; ++face)
+        for (size_t n = 0; n < tables.counts[kFullKept + c][face]; ++n)
+          dice_bits_[c] |= 1U << (kDice * face + n);
+    for (size_t mask = 0; mask < faces_sum_.size(); ++mask)
+      for (int face = 1; face <= kUpperCategories; ++face)
+        if (mask >> (kUpperCategories - face) & 1U) faces_sum_[mask] += face;
+    for (int i = 0; i <= 2 * kListed; ++i) {
+      const auto difference = static_cast<float>(i - kListed);
+      tanh_20_[static_cast<size_t>(i)] = std::tanh(difference / 20.0F);
+      tanh_60_[static_cast<size_t>(i)] = std::tanh(difference / 60.0F);
+    }
+  }
   const GameInfo& info() const override { return info_; }
   void initial(void* state) const override { as_state(state) = initial_state(); }
 
@@ -185,43 +204,50 @@ class Yatzy final : public Game {
     const State& s = as_state(raw);
     const auto own = static_cast<size_t>(viewer);
     const size_t other = own ^ 1U;
-    std::memset(out, 0, sizeof(float) * kObservation);
     const bool rolled = s.phase == Phase::decision;
-    float* at = out;
-    if (rolled) {
-      const auto& counts = tables.counts[static_cast<size_t>(kFullKept + s.dice)];
-      for (size_t face = 0; face < 6; ++face)
-        for (size_t n = 0; n < counts[face]; ++n) at[face * kDice + n] = 1.0F;
-    }
-    at += 30;
-    at[s.rerolls] = 1.0F;
-    at += 3;
+    // Rows are written eight at a time and one after the other: what a row writes too much the next
+    // one writes over.
+    const uint64_t dice = rolled ? dice_bits_[s.dice] : 0U;
+    const uint64_t ones = dice | uint64_t{1} << (30 + s.rerolls);
+    for (int first = 0; first < 40; first += kLanes)
+      store_lanes(out + first, bits_ascending(static_cast<uint32_t>(ones >> first)));
+    float* at = out + 33;
     for (const size_t seat : {own, other}) {
-      for (int c = 0; c < kCategories; ++c) at[c] = (s.free[seat] & category_bit(c)) ? 1.0F : 0.0F;
+      store_lanes(at, bits_descending(s.free[seat], kCategories - 1));
+      store_lanes(at + kLanes, bits_descending(s.free[seat], kCategories - 1 - kLanes));
       at += kCategories;
     }
-    if (rolled)
-      for (size_t c = 0; c < kCategories; ++c)
-        if (s.free[own] & category_bit(static_cast<int>(c)))
-          at[c] = static_cast<float>(tables.score[s.dice][c]) / kBestScore[c];
+    // Two overlapping vectors: 0..7 and 7..14.
+    const uint32_t scored = rolled ? s.free[own] : 0U;
+    for (const int first : {0, kCategories - kLanes}) {
+      const auto points = load_bytes(tables.score[s.dice].data() + first);
+      store_lanes(at + first, points / load_lanes(kBestScore.data() + first) *
+                                  bits_descending(scored, kCategories - 1 - first));
+    }
     at += kCategories;
     for (const size_t seat : {own, other}) {
-      const int missing = kUpperGoal - s.upper[seat] - upper_reach(s, seat);
+      const size_t upper_free = s.free[seat] >> (kCategories - kUpperCategories);
+      const int missing = kUpperGoal - s.upper[seat] - kDice * faces_sum_[upper_free];
+      const int par = 3 * (faces_sum_.back() - faces_sum_[upper_free]);
       *at++ = static_cast<float>(s.upper[seat]) / 63.0F;
       *at++ = s.upper[seat] >= kUpperGoal ? 1.0F : 0.0F;
-      *at++ = above_par(s, seat) / 20.0F;
+      *at++ = static_cast<float>(s.upper[seat] - par) / 20.0F;
       *at++ = static_cast<float>(std::max(missing, 0)) / 63.0F;
     }
-    const auto difference = static_cast<float>(s.total[own] - s.total[other]);
+    const int points = s.total[own] - s.total[other];
+    const auto difference = static_cast<float>(points);
     *at++ = static_cast<float>(s.total[own]) / 300.0F;
     *at++ = static_cast<float>(s.total[other]) / 300.0F;
     *at++ = difference / 100.0F;
-    *at++ = std::tanh(difference / 20.0F);
-    *at++ = std::tanh(difference / 60.0F);
+    const bool listed = std::abs(points) <= kListed;
+    const auto entry = static_cast<size_t>(listed ? points + kListed : 0);
+    *at++ = listed ? tanh_20_[entry] : std::tanh(difference / 20.0F);
+    *at++ = listed ? tanh_60_[entry] : std::tanh(difference / 60.0F);
     *at++ = static_cast<float>(__builtin_popcount(s.free[own])) / 15.0F;
     *at++ = static_cast<float>(__builtin_popcount(s.free[other])) / 15.0F;
     *at++ = s.seat == own ? 1.0F : 0.0F;
     *at++ = static_cast<float>(own);
+    *at = 0.0F;
   }
 
   uint64_t key(const void* raw) const override {
@@ -231,7 +257,13 @@ class Yatzy final : public Game {
   }
 
  private:
+  static constexpr int kListed = 400;  // differences of points whose tanh is kept
+
   GameInfo info_ = make_info();
+  std::array<uint32_t, kClasses> dice_bits_{};  // bit 5 * face + n: more than n dice of that face
+  std::array<int, 64> faces_sum_{};             // of the free upper categories, by their mask
+  std::array<float, 2 * kListed + 1> tanh_20_{};
+  std::array<float, 2 * kListed + 1> tanh_60_{};
 };
 
 }  // namespace
