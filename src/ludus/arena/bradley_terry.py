@@ -114,8 +114,8 @@ def maximise(
     )
     points = share * (total - prior) + 0.5 * prior
     theta = np.zeros(design.players)
-    for player, value in (fixed or {}).items():
-        theta[player] = value
+    for player, strength in (fixed or {}).items():
+        theta[player] = strength
     free = np.array([i for i in range(design.players) if i not in (fixed or {})], dtype=np.int64)
     x = design.contrasts()
 

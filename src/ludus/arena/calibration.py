@@ -33,6 +33,9 @@ RESAMPLES = 400
 CLIP = 1e-3
 """Predictions nearer to 0 or 1 than this count as so far away in the log loss."""
 
+VIRTUAL = 2.0
+"""Groups that stand for right predictions in the error of a bin."""
+
 _CHUNK = 50  # bootstrap samples at a time
 
 
@@ -131,7 +134,8 @@ def calibrate(
     cell = group * bins + where
     shape = (len(names), bins)
     counts = np.bincount(cell, minlength=len(names) * bins).reshape(shape).astype(np.float64)
-    gaps = np.bincount(cell, weights=y - p, minlength=len(names) * bins).reshape(shape)
+    gaps: Floats = np.bincount(cell, weights=y - p, minlength=len(names) * bins).astype(np.float64)
+    gaps = gaps.reshape(shape)
     sizes = counts.sum(axis=0)
     ece = float(np.abs(gaps.sum(axis=0)).sum() / p.size)
     spread, null = _resample(counts, gaps, seed)
@@ -150,7 +154,7 @@ def calibrate(
                 int(sizes[b]),
                 float(p[mine].mean()),
                 float(y[mine].mean()),
-                _ratio_error(gaps[:, b], counts[:, b]),
+                _ratio_error(gaps[:, b], counts[:, b], float(p[mine].mean())),
             )
         )
     mean = float(y.mean())
@@ -163,7 +167,7 @@ def calibrate(
         ece_if_calibrated=float(null.mean()),
         p=float((1 + (null >= ece - 1e-15).sum()) / (1 + len(null))),
         bias=bias,
-        bias_error=_ratio_error(whole, per) or 0.0,
+        bias_error=_ratio_error(whole, per, float(p.mean())) or 0.0,
         brier=float(((p - y) ** 2).mean()),
         brier_reference=float(((mean - y) ** 2).mean()),
         log_loss=_log_loss(p, y),
@@ -186,15 +190,20 @@ def _resample(counts: Floats, gaps: Floats, seed: int) -> tuple[float, Floats]:
     return float(np.concatenate(again).std(ddof=1)), np.concatenate(null)
 
 
-def _ratio_error(sums: Floats, counts: Floats) -> float | None:
-    """Standard error of ``sum(sums) / sum(counts)`` over groups; None for fewer than two."""
+def _ratio_error(sums: Floats, counts: Floats, predicted: float) -> float | None:
+    """Standard error of ``sum(sums) / sum(counts)`` over groups; None for fewer than two.
+
+    Beside the measured spread stand :data:`VIRTUAL` groups with the spread that right predictions
+    would have: where all outcomes agree, none could be measured, but that proves no certainty.
+    """
     there = counts > 0.0
     number = int(there.sum())
     if number < 2:
         return None
-    mean = sums.sum() / counts.sum()
-    away = sums[there] - mean * counts[there]
-    return float(math.sqrt(number / (number - 1) * (away @ away)) / counts.sum())
+    total = float(counts.sum())
+    away = sums[there] - sums.sum() / total * counts[there]
+    virtual = VIRTUAL * float((counts[there] ** 2).mean()) * predicted * (1.0 - predicted)
+    return math.sqrt(number / (number - 1) * float(away @ away) + virtual) / total
 
 
 def _log_loss(p: Floats, y: Floats) -> float:

@@ -140,7 +140,8 @@ class ResultTable:
         """Enter seed pairs one by one.
 
         Args:
-            a, b: the players.
+            a: the first player.
+            b: its opponent.
             scores: a's mean score in each pair, in 0..1.
             seeds: key of the seeds (their hash): pair number i of all sheets with that key shares
                 its luck, and the errors of ratings take that into account. None: shared by none.

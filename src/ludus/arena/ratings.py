@@ -50,7 +50,9 @@ Standing = Literal["rated", "at least", "at most", "unconnected"]
 
 def expected_score(difference: float) -> float:
     """Mean score of a player that is better by so many Elo points."""
-    return 1.0 / (1.0 + 10.0 ** min(300.0, -difference / 400.0))
+    if math.isnan(difference):
+        return math.nan
+    return 1.0 / (1.0 + math.pow(10.0, max(-300.0, min(300.0, -difference / 400.0))))
 
 
 def elo_difference(score: float) -> float:
@@ -174,15 +176,17 @@ class Ratings:
     def bound(self, name: str, *, confidence: float = 0.95) -> float | None:
         """How far a rating that is a bound only is proven, one-sided.
 
-        By the profile likelihood with a whole seed pair as one trial: the two games of a pair may
-        share all their luck. None for a player with a finite rating or without a connection.
+        By the profile likelihood with a whole seed pair as one trial (the two games of a pair may
+        share all their luck): at the bound, results as one-sided as these have the probability
+        ``1 - confidence``. For n pairs that were all won that is ``score^n = 0.05``. None for a
+        player with a finite rating or without a connection.
         """
         i = self.table.index(name)
         standing = self._standing(i)
         if standing not in ("at least", "at most"):
             return None
-        design, prior = self._design, 0.01
-        fall = 0.5 * normal_quantile(confidence, sided=1) ** 2
+        design, prior = self._design, 1e-4
+        fall = -math.log(1.0 - confidence)
         free, top = maximise(design, prior, weights=design.units)
         away = float(free[i] - free[self._home])
 

@@ -1,13 +1,15 @@
-"""Which games to play next: those that are expected to tell most about all ratings.
+"""Which games to play next: those that are expected to tell most about all pairings.
 
-The uncertainty is the sum of the variances of all ratings against their mean (A-optimality). A
-batch of games between i and j adds the information ``n v / D`` along ``e_i - e_j``, where v is the
-variance of a game's score and D the design effect of pairs; by how much that lowers the sum is a
-closed form (Sherman and Morrison). Before anything is known every strength has a wide prior, so
+The uncertainty is the sum, over all pairings, of the variance of the predicted score: the variance
+of the difference in strength times the squared slope of the curve. (Of the differences themselves
+the largest would be those to players that lose every game, which no number of games can measure.)
+A batch of n games between i and j adds the information ``n v / D`` along ``e_i - e_j``, where v is
+the variance of a game's score and D the design effect of pairs; by how much that lowers the sum is
+a closed form (Sherman and Morrison). Before anything is known every strength has a wide prior, so
 players that nobody met come first, and games whose result is certain come last.
 
 Source: A. C. Atkinson, A. N. Donev, R. D. Tobias, "Optimum experimental designs, with SAS" (2007),
-chapter 10.
+chapters 10 and 17.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 def gains(
     table: ResultTable, names: Sequence[str], games: int, *, effect: float = 1.0
 ) -> dict[tuple[str, str], float]:
-    """Expected fall of the summed variance for each pairing, Elo points squared.
+    """Expected fall of the summed variance of all predicted scores, for each pairing to be played.
 
     Args:
         table: results so far; it may hold more players.
@@ -46,19 +48,29 @@ def gains(
     theta = maximise(design, PRIOR_GAMES)[0] if len(design.a) else np.zeros(size)
     known = information(design, theta, PRIOR_GAMES) if len(design.a) else np.zeros((size, size))
     covariance = np.linalg.inv(known / effect + np.eye(size) * (ELO / SPREAD) ** 2)
-    chosen = np.array([everyone.index(name) for name in names])
-    centre = np.zeros((len(names), size))
-    centre[np.arange(len(names)), chosen] = 1.0
-    centre[:, chosen] -= 1.0 / len(names)
+    indices = [everyone.index(name) for name in names]
+    pairs = [(i, j) for at, i in enumerate(indices) for j in indices[at + 1 :]]
+    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    spreads = (
+        covariance[first, first] + covariance[second, second] - 2.0 * covariance[first, second]
+    )
+    # Variance of a game's score, which is also the slope of the score by the strength.
+    slopes = np.array(
+        [
+            _variance(gap, spread)
+            for gap, spread in zip(
+                (theta[first] - theta[second]).tolist(), spreads.tolist(), strict=True
+            )
+        ]
+    )
     found = {}
-    for first, a in enumerate(names):
-        for b in names[first + 1 :]:
-            i, j = everyone.index(a), everyone.index(b)
-            direction = covariance[:, i] - covariance[:, j]
-            spread = float(direction[i] - direction[j])
-            weight = games / effect * _variance(float(theta[i] - theta[j]), spread)
-            moved = centre @ direction
-            found[a, b] = ELO**2 * weight * float(moved @ moved) / (1.0 + weight * spread)
+    for number, (i, j) in enumerate(pairs):
+        moved = covariance[:, i] - covariance[:, j]
+        weight = games / effect * slopes[number]
+        fall = float((slopes**2) @ (moved[first] - moved[second]) ** 2)
+        found[everyone.names[i], everyone.names[j]] = (
+            weight * fall / (1.0 + weight * float(spreads[number]))
+        )
     return found
 
 
@@ -73,7 +85,10 @@ def next_pairing(
     """The pairing with the largest gain, the first of equals; None if none is left.
 
     Args:
-        table, names, games, effect: see :func:`gains`.
+        table: see :func:`gains`.
+        names: likewise.
+        games: likewise.
+        effect: likewise.
         closed: pairings that cannot tell anything new.
     """
     best, most = None, 0.0

@@ -8,6 +8,7 @@ on the same seeds is the same games, and counts once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,24 +103,21 @@ def choose_anchor(wanted: str, table: ResultTable, entry: GameEntry, before: str
     """The player that has the start value, the same through a run's life where it can be.
 
     Args:
-        wanted: setting ``evaluation.rating_anchor``: a player, ``mean``, or ``auto``.
+        wanted: setting ``evaluation.rating_anchor``: an opponent, ``first``, ``mean``, ``auto``.
         table: results so far.
         entry: the game; ``auto`` takes the weakest of its own fixed players that has played, else
             the first champion that was met.
         before: the anchor of earlier ratings.
     """
     names = table.names
+    firsts = [name for name in names if re.fullmatch(r"champion-0([:#].*)?", name)]
+    first = firsts[0] if firsts else "mean"
     if wanted != "auto":
-        label = "champion-0" if wanted == "first" else wanted
-        return label if label in names else "mean"
+        return first if wanted == "first" else wanted if wanted in names else "mean"
     if before in names:
         assert before is not None
         return before
-    for name in anchors(entry)[1:]:
-        if name in names:
-            return name
-    firsts = [name for name in names if name.startswith("champion-0")]
-    return firsts[0] if firsts else "mean"
+    return next((name for name in anchors(entry)[1:] if name in names), first)
 
 
 def latest(iterations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -157,9 +155,8 @@ def rate_run(session: Session) -> dict[str, Any] | None:
     if name is None or name not in table.names or not evaluate.get("results"):
         return None
     settings = session.settings.evaluation
-    anchor = choose_anchor(
-        settings.rating_anchor, table, session.entry, before and before["anchor"]
-    )
+    known = None if before is None else str(before["anchor"])
+    anchor = choose_anchor(settings.rating_anchor, table, session.entry, known)
     ratings = rate(table, anchor=anchor, start=settings.rating_start)
     found = _champion(ratings, name, before)
     evaluate["rating"] = found
