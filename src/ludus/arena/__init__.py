@@ -1,9 +1,12 @@
-"""The arena: matches, gates, suites and their statistics."""
+"""The arena: matches, gates, suites, ratings and their statistics."""
 
 from ludus.arena.gate import Gate, GateDecision, GateSettings, Guardrail
 from ludus.arena.match import Match, MatchSettings
+from ludus.arena.pairings import ResultTable
+from ludus.arena.ratings import Ratings, rate
 from ludus.arena.results import GameFigures, MatchResult
-from ludus.arena.seeds import SeedSet, seeds_hash
+from ludus.arena.seeds import SeedSet, find_seed_set, seeds_hash
+from ludus.arena.sequential import Hypotheses
 from ludus.arena.suites import Judge, Solitaire, match_figures, match_rates
 
 __all__ = [
@@ -12,13 +15,18 @@ __all__ = [
     "GateDecision",
     "GateSettings",
     "Guardrail",
+    "Hypotheses",
     "Judge",
     "Match",
     "MatchResult",
     "MatchSettings",
+    "Ratings",
+    "ResultTable",
     "SeedSet",
     "Solitaire",
+    "find_seed_set",
     "match_figures",
     "match_rates",
+    "rate",
     "seeds_hash",
 ]

@@ -114,20 +114,25 @@ class GateDecision:
             report["guardrail"] = dict(self.guardrail)
         return report
 
-    def report(self, *, oracle: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def report(
+        self, *, oracle: Mapping[str, Any] | None = None, per_seed: bool = True
+    ) -> dict[str, Any]:
         """The content of ``gate_report.json``.
 
         Args:
             oracle: summary of the candidate's agreement with an oracle, if it was measured (see
                 :func:`ludus.arena.suites.match_rates`).
+            per_seed: whether to list the result of each pair, in the order of the seeds.
         """
-        return {
+        report = {
             "schema": SCHEMA,
             **self.summary(),
             "gating": {"seeds_id": self.result.seeds_id, "seeds_hash": self.result.seeds_hash},
             "oracle": dict(oracle) if oracle is not None else None,
-            "per_seed": self.result.as_json(per_pair=True)["per_seed"],
         }
+        if per_seed:
+            report["per_seed"] = self.result.as_json(per_pair=True)["per_seed"]
+        return report
 
 
 @dataclass

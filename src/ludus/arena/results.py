@@ -21,6 +21,25 @@ GameFigures = Callable[[Columns], Mapping[str, npt.NDArray[np.float64]]]
 of names is always the same. Player 0 of the records is the one that the figures are about."""
 
 
+DISTINCT_LEAST = 0.9
+"""A match with a smaller share of distinct games gets a warning."""
+
+
+def distinct_warning(distinct: int, games: int) -> str | None:
+    """The sentence for a match that repeats its games; None where it does not.
+
+    Players that choose alike every time play the same game on the same seed again, and a copy of a
+    game tells nothing new, though it is counted.
+    """
+    if games < 2 or distinct >= DISTINCT_LEAST * games:
+        return None
+    return (
+        f"only {distinct} of {games} games are distinct ({distinct / games:.0%}): these players "
+        "repeat themselves on these seeds, so the errors and intervals may promise more than was "
+        "measured"
+    )
+
+
 def game_digests(columns: Columns) -> npt.NDArray[np.uint64]:
     """A digest of each game over its actions and chance outcomes, ``u64[n]``.
 
@@ -226,6 +245,12 @@ class MatchResult:
             paired=paired,
         )
 
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences that belong to these figures."""
+        warning = distinct_warning(self.distinct_games, self.games)
+        return [] if warning is None else [warning]
+
     def as_json(self, *, per_pair: bool = False) -> dict[str, Any]:
         """The report of a match; with ``per_pair`` also the result of each pair, in order."""
         rate = self.rate.as_json()
@@ -251,6 +276,7 @@ class MatchResult:
             "unit": "seed pair" if self.paired else "two games of different seeds",
             "seeds_id": self.seeds_id,
             "seeds_hash": self.seeds_hash,
+            "warnings": self.warnings,
         }
         if per_pair:
             report["per_seed"] = [

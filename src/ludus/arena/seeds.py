@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,15 @@ from ludus.errors import CorruptError, UserError, VersionError
 
 SCHEMA = "ludus_seed_set_v1"
 """Identifier of the file format."""
+
+FOLDER = Path("seeds")
+"""Where sets are stored under a name: ``seeds/NAME.json`` below the working directory."""
+
+LARGEST = 1_000_000
+"""Most seeds of a set that is made from its id."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_GENERATED = re.compile(r"([A-Za-z0-9_]+)-(\d+)-(\d+)(?:\[:(\d+)\])?")
 
 Seeds = npt.NDArray[np.uint64]
 """Episode seeds in order, ``u64[n]``."""
@@ -62,7 +72,7 @@ class SeedSet:
         return self if count == len(self) else SeedSet(f"{self.id}[:{count}]", self.seeds[:count])
 
     @classmethod
-    def generate(cls, seed: int, count: int, *, purpose: str = "arena") -> SeedSet:
+    def generate(cls, seed: int, count: int, *, purpose: str = "arena", start: int = 0) -> SeedSet:
         """The seeds that follow from one seed; a longer set begins with the shorter one.
 
         Args:
@@ -70,6 +80,7 @@ class SeedSet:
             count: number of pairs, at least 1.
             purpose: what the set is for; sets of two purposes share nothing, nor do they share
                 anything with the games of self-play.
+            start: number of the first seed to be taken; the set holds ``count - start``.
 
         Raises:
             UserError: a count under 1 or a seed that is no u64.
@@ -81,9 +92,10 @@ class SeedSet:
         label = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "little")
         base = _core.derive_seed(seed, "episode", label)
         seeds = np.array(
-            [_core.derive_seed(base, "episode", i) for i in range(count)], dtype=np.uint64
+            [_core.derive_seed(base, "episode", i) for i in range(start, count)], dtype=np.uint64
         )
-        return cls(f"{purpose}-{seed}-{count}", seeds)
+        whole = f"{purpose}-{seed}-{count}"
+        return cls(f"{whole}[{start}:]" if start else whole, seeds)
 
     def as_json(self) -> dict[str, Any]:
         """The content of the file."""
@@ -146,3 +158,46 @@ class SeedSet:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise CorruptError(f"seed set {path} is no JSON: {error}") from error
         return cls.from_json(data, f"seed set {path}")
+
+
+def stored_path(name: str) -> Path:
+    """Where a set of that name is stored.
+
+    Raises:
+        UserError: no name that a file could have.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise UserError(
+            f"{name!r} is no name for a seed set: use letters, digits, '_', '-' and '.'"
+        )
+    return FOLDER / f"{name}.json"
+
+
+def find_seed_set(name: str) -> SeedSet:
+    """The set that a name, a file or an id means.
+
+    In this order: a file of that path; ``seeds/NAME.json``; an id as reports print it
+    (``arena-1-500``, also ``arena-1-500[:100]``), whose seeds follow from it.
+
+    Raises:
+        UserError: none of these; the sentence lists the stored names.
+        CorruptError, VersionError: as of :meth:`SeedSet.read`.
+    """
+    path = Path(name)
+    if path.is_file() or "/" in name or name.endswith(".json"):
+        return SeedSet.read(path)
+    if _NAME.fullmatch(name) is not None and stored_path(name).is_file():
+        return SeedSet.read(stored_path(name))
+    made = _GENERATED.fullmatch(name)
+    if made is not None:
+        purpose, seed, count, first = made[1], int(made[2]), int(made[3]), made[4]
+        if not 1 <= count <= LARGEST:
+            raise UserError(f"seed set {name} would have {count} seeds: 1 to {LARGEST} are allowed")
+        whole = SeedSet.generate(seed, count, purpose=purpose)
+        return whole if first is None else whole.first(int(first))
+    known = sorted(path.stem for path in FOLDER.glob("*.json")) if FOLDER.is_dir() else []
+    stored = f"stored in {FOLDER}/ are {', '.join(known)}" if known else f"{FOLDER}/ stores none"
+    raise UserError(
+        f"there is no seed set {name!r}: it is no file, {stored}, and it is no id such as "
+        "arena-1-500; make one with `ludus seeds make NAME`"
+    )

@@ -1,4 +1,4 @@
-"""``ludus evaluate``: suites of figures of one or several players."""
+"""``ludus evaluate``: suites of figures of players, and the calibration of runs."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def evaluate(
     game: Annotated[str, typer.Option("--game", help="The game.")] = "yatzy",
     games: Annotated[int, typer.Option("--games", help="Games of each player, even.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="All seeds of games follow from it.")] = 1,
+    calibration: Annotated[
+        bool,
+        typer.Option(
+            "--calibration",
+            help="Of runs: values of the search against results, in the newest --games games of "
+            "self-play. Plays nothing.",
+        ),
+    ] = False,
     lanes: Annotated[int, typer.Option("--lanes", help="Threads; 0: one a core.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
@@ -45,6 +53,10 @@ def evaluate(
     seats alternating, a seed for each game. A player that maximises wins may score lower here and
     still be stronger. The agreement tells how often an action is as good as the oracle's.
     """
+    if calibration:
+        if not 1 <= games <= 10_000_000:
+            raise UserError(f"--games {games} must lie in 1..10000000")
+        return _calibration(players, games, as_json=as_json)
     from ludus.games import get_game
 
     prepare_threads()
@@ -64,6 +76,22 @@ def evaluate(
         print_json({"game": game, "suite": suite, "seed": seed, "players": reports})
     else:
         _print(reports)
+    return 0
+
+
+def _calibration(runs: list[str], games: int, *, as_json: bool) -> int:
+    from pathlib import Path
+
+    from ludus.arena.values import value_calibration
+    from ludus.cli.calibrating import document, print_calibration
+    from ludus.cli.status import chosen_run
+
+    reports = [value_calibration(chosen_run(Path(run)), games) for run in runs]
+    if as_json:
+        print_json({"runs": [document(report) for report in reports]})
+    else:
+        for report in reports:
+            print_calibration(report)
     return 0
 
 

@@ -23,6 +23,8 @@ COMMAND_MODULES = (
     "checkpoint",
     "replay",
     "match",
+    "ladder",
+    "seeds",
     "evaluate",
     "play",
     "games",

@@ -1,4 +1,4 @@
-"""``ludus match``: two players over seed pairs, or a candidate through the gate."""
+"""``ludus match``: two players over seed pairs, a sequential test, or a gate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ludus.cli.progress import Work
 from ludus.errors import UserError
 
 if TYPE_CHECKING:
-    from ludus.arena import GameFigures, Gate, Match, MatchResult, SeedSet
+    from ludus.arena import GameFigures, Gate, Hypotheses, Match, MatchResult, SeedSet
     from ludus.games import GameEntry
 
 
@@ -26,13 +26,18 @@ def register(app: typer.Typer) -> None:
 def match(
     player_a: Annotated[str, typer.Argument(help="A player or a run directory.")],
     player_b: Annotated[str, typer.Argument(help="Its opponent.")],
+    terms: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TERM=VALUE]...", help="Further terms of --sprt."),
+    ] = None,
     game: Annotated[str, typer.Option("--game", help="The game.")] = "yatzy",
     pairs: Annotated[
         int | None, typer.Option("--pairs", help="Seed pairs, two games each; 500 by default.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="All seeds of games follow from it.")] = 1,
     seeds: Annotated[
-        Path | None, typer.Option("--seeds", help="A stored seed set, instead of --seed.")
+        str | None,
+        typer.Option("--seeds", help="A seed set by name, file or id, instead of --seed."),
     ] = None,
     write_seeds: Annotated[
         Path | None, typer.Option("--write-seeds", help="Store the seeds that were used.")
@@ -44,6 +49,15 @@ def match(
         bool,
         typer.Option("--gate", help="A is a candidate, B the champion: stop when it is decided."),
     ] = False,
+    sprt: Annotated[
+        str | None,
+        typer.Option(
+            "--sprt",
+            metavar="TERM=VALUE",
+            help="Stop when decided between two strengths of A: elo0=0 elo1=10 (or rate0=0.495 "
+            "rate1=0.515), with alpha=0.05 beta=0.05; --pairs is the cap, 20000 by default.",
+        ),
+    ] = None,
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Also compare A's actions with the game's oracle.")
     ] = False,
@@ -61,25 +75,29 @@ def match(
     Players: random, greedy, oracle, uniform:sims=64, search:run=DIR,sims=64, policy:run=DIR, or a
     run directory; see `ludus players`. Draws count half. The interval treats a seed pair as one
     unit. The last bound is one-sided: "at least x" is shown when it is above x.
+
+    With --sprt or --gate the match stops as soon as it is decided; the exit code tells of errors
+    only, never of the verdict.
     """
     from ludus.arena import Gate, GateSettings, Match, MatchSettings
+    from ludus.arena.sequential import CAP
     from ludus.games import get_game
     from ludus.players import parse_player
 
     prepare_threads()
     entry = get_game(game)
-    chosen = _seeds(seeds, seed, pairs, unpaired, gate)
+    hypotheses = _hypotheses(sprt, terms, gate)
+    chosen = _seeds(seeds, seed, pairs, unpaired, 1000 if gate else CAP if hypotheses else 500)
     settings = MatchSettings(lanes=lanes_or_default(lanes), paired=not unpaired)
     players = parse_player(player_a, entry), parse_player(player_b, entry)
     figures = _judging(entry) if oracle else None
     if write_seeds is not None:
         chosen.write(write_seeds)
-    if gate:
+    if gate or hypotheses is not None:
         count = len(chosen) // (2 if unpaired else 1)
-        with_test = Gate(
-            entry.rules, *players, chosen, GateSettings(pairs=count), settings, figures=figures
-        )
-        report = _run_gate(with_test, game)
+        test = GateSettings(pairs=count) if hypotheses is None else hypotheses.gate(count)
+        with_test = Gate(entry.rules, *players, chosen, test, settings, figures=figures)
+        report = _run_gate(with_test, game, hypotheses)
         if oracle:
             report["oracle"] = _agreement(entry, with_test.match.result(report["pairs"]))
     else:
@@ -103,15 +121,27 @@ def match(
     return 0
 
 
-def _seeds(path: Path | None, seed: int, pairs: int | None, unpaired: bool, gate: bool) -> SeedSet:
-    from ludus.arena import SeedSet
+def _hypotheses(sprt: str | None, terms: list[str] | None, gate: bool) -> Hypotheses | None:
+    from ludus.arena import Hypotheses
+
+    if sprt is None:
+        if terms:
+            raise UserError(f"{terms[0]!r} is no player of this match: further terms need --sprt")
+        return None
+    if gate:
+        raise UserError("--gate and --sprt exclude each other: a gate has its own hypotheses")
+    return Hypotheses.parse([sprt, *(terms or [])])
+
+
+def _seeds(name: str | None, seed: int, pairs: int | None, unpaired: bool, default: int) -> SeedSet:
+    from ludus.arena import SeedSet, find_seed_set
 
     if pairs is not None and not 1 <= pairs <= 1_000_000:
         raise UserError(f"--pairs {pairs} must lie in 1..1000000")
     games_a_seed = 2 if unpaired else 1
-    if path is None:
-        return SeedSet.generate(seed, (pairs or (1000 if gate else 500)) * games_a_seed)
-    stored = SeedSet.read(path)
+    if name is None:
+        return SeedSet.generate(seed, (pairs or default) * games_a_seed)
+    stored = find_seed_set(name)
     return stored if pairs is None else stored.first(pairs * games_a_seed)
 
 
@@ -147,7 +177,7 @@ def _run_match(played: Match, game: str) -> dict[str, Any]:
     }
 
 
-def _run_gate(gate: Gate, game: str) -> dict[str, Any]:
+def _run_gate(gate: Gate, game: str, hypotheses: Hypotheses | None) -> dict[str, Any]:
     try:
         with Work("pairs, at most", gate.settings.pairs) as work:
 
@@ -161,11 +191,16 @@ def _run_gate(gate: Gate, game: str) -> dict[str, Any]:
         gate.close()
     decision = gate.decision
     assert decision is not None
-    return {
+    report = {
         "game": game,
         **decision.report(),
         "fallbacks": int(gate.match.counters()["fallbacks"]),
     }
+    if hypotheses is not None:
+        report["sprt"] = hypotheses.outcome(decision)
+        for name in ("schema", "promoted", "reason", "mode", "settings"):
+            report.pop(name)  # a gate's, and this is none
+    return report
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -198,10 +233,13 @@ def _print(report: dict[str, Any]) -> None:
         what = "promoted" if report["promoted"] else "not promoted"
         ratio = report.get("sprt", {}).get("llr", 0.0)
         rows.append(("decision", f"{what} ({report['reason']}, log-likelihood ratio {ratio:+.2f})"))
+    elif "sprt" in report:
+        rows.append(("verdict", report["sprt"]["sentence"]))
     if report.get("oracle"):
         rows += agreement_rows(report["oracle"])
     if report["fallbacks"]:
         rows.append(("fallbacks", f"{report['fallbacks']} searches fell back to uniform priors"))
+    rows += [("warning", warning) for warning in report["warnings"]]
     say(table(("", ""), rows).lstrip("\n"))
 
 

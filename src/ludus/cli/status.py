@@ -121,6 +121,13 @@ def _status_text(one: RunSummary, history: list[dict[str, Any]]) -> str:
     strength = said.get("strength") or {}
     if strength:
         rows.append(("strength", ", ".join(f"{k} {v:.1%}" for k, v in strength.items())))
+    rating = said.get("rating") or {}
+    if rating.get("elo") is not None:
+        from ludus.training.view import rating_text
+
+        text = rating_text(rating)
+        if text is not None:
+            rows.append(("Elo", f"{text} ({rating['player']}; {rating['anchor']} is the anchor)"))
     promoted = sum(1 for entry in history if entry.get("promoted"))
     rows.append(("promotions", f"{promoted} in {len(history)} iterations"))
     if one.committed_ms:

@@ -1,7 +1,8 @@
-"""The phase that measures: short matches of the champion against fixed opponents.
+"""The phase that measures: short matches of the champion, and the run's rating made of them.
 
 Nothing in here changes what is learned. The seeds are those of the run, the same at every
-evaluation, so that the points of a curve differ by the player alone.
+evaluation, so that the points of a curve differ by the player alone. Opponents are fixed players,
+``first`` (the run's first network) and ``previous`` (the champion evaluated before this one).
 """
 
 from __future__ import annotations
@@ -12,16 +13,45 @@ from typing import Any
 
 from ludus import _core
 from ludus.arena import Match, MatchSettings, SeedSet, Solitaire
-from ludus.players import Player, parse_player
+from ludus.arena.pairings import quarters_text
+from ludus.errors import RunError
+from ludus.players import Player
+from ludus.players.identity import identify
 from ludus.runs import ObjectRef
 from ludus.training.measures import budgets, has_solitaire, knobs, oracle_rates, solitaire
-from ludus.training.session import Session, now_ms
+from ludus.training.rating import MOST_PAIRS_KEPT, rate_run
+from ludus.training.session import Model, Session, now_ms
 
 _SEEDS_AT = (1 << 48) - 1
 """Evaluation seeds are derived from an episode number that no game of self-play reaches."""
 
 SOLITAIRE = "solitaire"
 """Name of the suite among the tasks."""
+
+PREVIOUS = "previous"
+"""Name of the opponent that is the champion evaluated before."""
+
+_KEPT = (
+    "win_rate",
+    "win_rate_low",
+    "win_rate_high",
+    "games",
+    "mean",
+    "std",
+    "median",
+    "bonus_rate",
+    "mean_score_difference",
+    "score_difference_se",
+    "oracle_match_rate_overall",
+    "oracle_match_rate_mark",
+    "oracle_match_rate_reroll",
+    "oracle_keepall_ignored",
+    "pentanomial",
+    "distinct_games",
+    "seeds_hash",
+    "warnings",
+)
+"""What of a result stays in the history of the run."""
 
 
 class EvaluatePhase:
@@ -36,22 +66,35 @@ class EvaluatePhase:
         self._started = time.monotonic()
         self._seconds = float(saved["seconds"]) if saved is not None else 0.0
         self._results: dict[str, dict[str, Any]] = dict(saved["results"]) if saved else {}
+        self._quarters: dict[str, str] = {}
+        self._players: dict[str, dict[str, Any]] = {}
         self._tasks: list[str] = []
         self._task: Match | Solitaire | None = None
         if saved is not None:
             self._tasks = list(saved["tasks"])
         elif due(session):
-            self._tasks = list(settings.opponents)
+            self._tasks = [name for name in settings.opponents if self._meets(name)]
             if settings.solitaire_games and has_solitaire(session.entry):
                 self._tasks.append(SOLITAIRE)
         self._name: str | None = None
         if self._tasks:
             session.record.setdefault("evaluate", {"started_ms": now_ms()})
+        arrays, meta = self._stored() if saved is not None else ({}, {})
+        self._quarters.update(meta.get("quarters", {}))
+        self._players.update(meta.get("players", {}))
         self._next()
-        if saved is not None and self._task is not None and saved["task"] == self._name:
-            arrays, meta = session.run.get_object(session.run.manifest.objects["evaluation"])
-            if meta["task"] == self._name:
-                self._match.restore(arrays, meta["state"])
+        going_on = saved is not None and self._task is not None and saved["task"] == self._name
+        if going_on and meta.get("task") == self._name:
+            self._match.restore(arrays, meta["state"])
+
+    def _stored(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the commit holds of the phase beside its JSON."""
+        ref = self._session.run.manifest.objects.get("evaluation")
+        return ({}, {}) if ref is None else self._session.run.get_object(ref)
+
+    def _meets(self, name: str) -> bool:
+        """Whether there is such an opponent at this time."""
+        return name != PREVIOUS or _previous(self._session) is not None
 
     @property
     def _match(self) -> Match:
@@ -86,9 +129,14 @@ class EvaluatePhase:
 
     def _opponent(self, name: str) -> Player:
         session = self._session
-        if name == "first":
-            return session.opponent(session.first, "first", session.settings.evaluation.simulations)
-        return parse_player(name, session.entry)
+        if name in ("first", PREVIOUS):
+            model = session.first if name == "first" else _previous(session)
+            assert model is not None
+            self._players[name] = {"unit": model.unit, "sha256": model.ref.sha256}
+            return session.opponent(model, name, session.settings.evaluation.simulations)
+        player, identity = identify(name, session.entry)
+        self._players[name] = {"key": identity.key}
+        return player
 
     def advance(self, seconds: float) -> bool:
         """Play on; True while a task is left."""
@@ -97,6 +145,8 @@ class EvaluatePhase:
         if self._task.advance(seconds):
             return True
         self._results[self._name] = self._result()
+        if self._name != SOLITAIRE:
+            self._quarters[self._name] = quarters_text(self._match.pair_scores())
         self._task.close()
         self._next()
         return self._task is not None
@@ -116,13 +166,16 @@ class EvaluatePhase:
             "task": self._name,
             "seconds": self._seconds + time.monotonic() - self._started,
         }
-        if self._task is None:
+        if not self._tasks:
             return {}, saved
-        arrays, meta = self._match.state()
-        ref = self._session.run.put_object(
-            "evaluation", arrays, {"task": self._name, "state": meta}
-        )
-        return {"evaluation": ref}, saved
+        arrays, meta = self._match.state() if self._task is not None else ({}, {})
+        about = {
+            "task": self._name,
+            "state": meta,
+            "quarters": self._quarters,
+            "players": self._players,
+        }
+        return {"evaluation": self._session.run.put_object("evaluation", arrays, about)}, saved
 
     def view(self) -> Mapping[str, Any]:
         """Games of the task in progress."""
@@ -154,33 +207,29 @@ class EvaluatePhase:
                 **{"opponent": name, **result},
             )
         record = session.record["evaluate"]
+        champion = session.champion
         record.update(
-            results={
-                name: {
-                    key: result.get(key)
-                    for key in (
-                        "win_rate",
-                        "win_rate_low",
-                        "win_rate_high",
-                        "games",
-                        "mean",
-                        "std",
-                        "median",
-                        "bonus_rate",
-                        "mean_score_difference",
-                        "score_difference_se",
-                        "oracle_match_rate_overall",
-                        "oracle_match_rate_mark",
-                        "oracle_match_rate_reroll",
-                        "oracle_keepall_ignored",
-                    )
-                    if key in result
-                }
-                for name, result in self._results.items()
+            model={
+                "unit": champion.unit,
+                "path": champion.ref.path,
+                "bytes": champion.ref.size,
+                "sha256": champion.ref.sha256,
             },
+            simulations=session.settings.evaluation.simulations,
+            results={name: self._kept(name, result) for name, result in self._results.items()},
             finished_ms=now_ms(),
             seconds=self._seconds + time.monotonic() - self._started,
         )
+        rate_run(session)
+
+    def _kept(self, name: str, result: Mapping[str, Any]) -> dict[str, Any]:
+        """What the history of the run keeps of a result."""
+        kept = {key: result[key] for key in _KEPT if key in result}
+        if name in self._players:
+            kept["player"] = self._players[name]
+            quarters = self._quarters[name]
+            kept["quarters"] = quarters if len(quarters) <= MOST_PAIRS_KEPT else None
+        return kept
 
     def close(self) -> None:
         """End the lanes."""
@@ -201,3 +250,19 @@ def strength(results: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         for name, result in results.items()
         if name != SOLITAIRE and isinstance(result.get("win_rate"), int | float)
     }
+
+
+def _previous(session: Session) -> Model | None:
+    """The champion of an earlier evaluation, if it is another one and its file can be read."""
+    for entry in reversed(session.run.iterations[:-1]):
+        model = (entry.get("evaluate") or {}).get("model")
+        if model is None or model["sha256"] == session.champion.ref.sha256:
+            continue
+        ref = ObjectRef("champion", model["path"], int(model["bytes"]), model["sha256"])
+        try:
+            arrays, _ = session.run.get_object(ref)
+        except RunError as error:
+            session.run.events.append("notice", message=f"no match with the previous: {error}")
+            return None
+        return Model(arrays, ref, int(model["unit"]))
+    return None

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ludus import _core
-from ludus.arena import Gate, GateSettings, Guardrail, MatchSettings, SeedSet
-from ludus.errors import ConfigError
+from ludus.arena import Gate, GateSettings, Guardrail, MatchSettings, SeedSet, find_seed_set
+from ludus.errors import ConfigError, UserError
 from ludus.players import Player
 from ludus.runs import KeepLast, ObjectRef
 from ludus.runs.objects import replace_file
@@ -23,6 +23,7 @@ from ludus.training.measures import (
     player_times,
     solitaire,
 )
+from ludus.training.rating import elo_of
 from ludus.training.session import Session, now_ms
 
 _SEEDS_AT = 1 << 48
@@ -62,7 +63,7 @@ class GatePhase:
             session.rules,
             candidate,
             champion,
-            SeedSet.generate(seed, settings.max_pairs, purpose="gate"),
+            gate_seeds(session) or SeedSet.generate(seed, settings.max_pairs, purpose="gate"),
             GateSettings(
                 mode=settings.mode,
                 pairs=settings.max_pairs,
@@ -148,7 +149,9 @@ class GatePhase:
             promoted = decision.promoted
             summary = decision.summary()
             oracle = oracle_rates(session.entry, decision.result.figures)
-            report = decision.report(oracle=oracle)
+            report = decision.report(
+                oracle=oracle, per_seed=session.settings.gating.per_seed_results
+            )
             self._write_report(report)
             games = session.run.counters.add("gate_games", decision.result.games)
             session.run.metrics.append(
@@ -179,6 +182,8 @@ class GatePhase:
                         "mean_score_difference",
                         "score_difference_se",
                         "distinct_games",
+                        "warnings",
+                        "seeds_id",
                         "seeds_hash",
                         "sprt",
                     )
@@ -229,6 +234,30 @@ class GatePhase:
             self._gate.close()
 
 
+def gate_seeds(session: Session) -> SeedSet | None:
+    """The stored seed set of every gate; None where each iteration has its own seeds.
+
+    The run keeps a copy in ``reports/seed_set.json`` from the first time on, and uses that: what
+    happens to the file elsewhere changes no gate.
+
+    Raises:
+        UserError: there is no such set, or it has fewer seeds than ``gating.max_pairs``.
+    """
+    settings = session.settings.gating
+    if settings.seed_set is None or not settings.enabled:
+        return None
+    copy = session.run.path / "reports" / "seed_set.json"
+    if copy.is_file():
+        return SeedSet.read(copy)
+    try:
+        found = find_seed_set(settings.seed_set)
+        found.first(settings.max_pairs)
+    except UserError as error:
+        raise type(error)(f"gating.seed_set = {settings.seed_set}: {error}") from error
+    found.write(copy)
+    return found
+
+
 def save_checkpoint(session: Session, *, permanent: bool | None) -> str:
     """Write the checkpoint container: champion, candidate, learner, counters, settings.
 
@@ -258,6 +287,7 @@ def save_checkpoint(session: Session, *, permanent: bool | None) -> str:
         unit=session.iteration + 1,
         policy=KeepLast(session.settings.run.keep_checkpoints),
         parameters=session.net.parameter_count,
+        elo=elo_of(session.run.iterations, session.champion.ref.sha256),
         permanent=permanent,
     )
     if permanent is None:

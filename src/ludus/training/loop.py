@@ -17,7 +17,7 @@ from ludus.evaluators import core_count
 from ludus.runs import Command
 from ludus.training.birth import apply_changes, tell_idle_options
 from ludus.training.evaluating import EvaluatePhase
-from ludus.training.gating import GatePhase, save_checkpoint
+from ludus.training.gating import GatePhase, gate_seeds, save_checkpoint
 from ludus.training.keys import known_keys
 from ludus.training.layers import parse_assignment
 from ludus.training.learning import TrainPhase
@@ -112,6 +112,7 @@ class Loop:
     def run(self) -> Ending:
         """Work until something ends it; everything is committed on return."""
         session = self._session
+        gate_seeds(session)  # one that does not exist is refused now, not after hours of play
         try:
             if session.run.fresh:
                 self._commit(required=True)

@@ -14,7 +14,9 @@ from ludus.training.evaluating import strength
 from ludus.training.measures import SPEEDS
 from ludus.training.messages import Sender
 from ludus.training.phases import Phase
+from ludus.training.rating import latest
 from ludus.training.session import PHASES, Session
+from ludus.training.view import rating_text
 
 _STATUS_SECONDS = 1.0
 _BEAT_SECONDS = 0.2
@@ -126,6 +128,7 @@ class Reporter:
             "gate": self._last_gate(),
             "strength": self._strength(),
             "warnings": len(standing_warnings(self._session.run.iterations)),
+            "elo": rating_text(latest(self._session.run.iterations)),
         }
 
     def _last_gate(self) -> str | None:
@@ -192,6 +195,7 @@ class Reporter:
                     "llr": view.get("llr"),
                 },
                 "strength": remembered["strength"],
+                "rating": latest(run.iterations),
                 "fallbacks": view.get("fallbacks"),
                 "champion": session.champion.ref.path,
                 "candidate": None if session.candidate is None else session.candidate.ref.path,
@@ -237,6 +241,15 @@ def write_report(session: Session, reason: str) -> None:
         "champion": {"path": session.champion.ref.path, "sha256": session.champion.ref.sha256},
         "evaluated_at_iteration": None if measured is None else measured["iteration"],
         "evaluation": None if measured is None else measured["evaluate"]["results"],
+        "rating": latest(run.iterations),
+        "rating_history": [
+            {
+                "iteration": entry["iteration"],
+                **{key: rating[key] for key in ("player", "elo", "elo_se", "standing", "change")},
+            }
+            for entry in run.iterations
+            if (rating := (entry.get("evaluate") or {}).get("rating")) is not None
+        ],
     }
     data = (json.dumps(document, indent=1) + "\n").encode()
     replace_file(run.path / "reports" / "training_report.json", data, durable=False)

@@ -197,6 +197,14 @@ class GatingSettings(_Section):
         64, ge=64, le=8192, multiple_of=64, description="Batch of a network in matches."
     )
     groups: int = Field(2, ge=1, le=256, description="Groups of slots in a match.")
+    seed_set: str | None = Field(
+        None,
+        description="Seed set of every gate, by name, file or id; null: new seeds at each "
+        "iteration, which follow from the run's seed.",
+    )
+    per_seed_results: bool = Field(
+        True, description="List the result of each seed pair in gate_report.json."
+    )
     oracle: bool = Field(
         True, description="Compare the candidate's decisions in gate games with the oracle's."
     )
@@ -221,9 +229,23 @@ class EvaluationSettings(_Section):
     )
     pairs: int = Field(64, ge=1, json_schema_extra=_may_change(), description="Seed pairs a match.")
     opponents: tuple[str, ...] = Field(
-        ("first", "random", "greedy", "oracle"),
+        ("first", "previous", "random", "greedy", "oracle"),
         json_schema_extra=_may_change(),
-        description="Who is met: first (the run's first network) or player specifications.",
+        description="Who is met: first (the run's first network), previous (the champion "
+        "evaluated before) or player specifications.",
+    )
+    rating_anchor: str = Field(
+        "auto",
+        json_schema_extra=_may_change(),
+        description="Opponent whose rating is rating_start, mean, or auto: the game's weakest own "
+        "player, else the first network.",
+    )
+    rating_start: float = Field(
+        1000.0,
+        ge=-10000,
+        le=10000,
+        json_schema_extra=_may_change(),
+        description="Rating of the anchor in Elo points.",
     )
     simulations: int | None = Field(
         None,

@@ -39,9 +39,21 @@ def describe(beat: Mapping[str, Any]) -> str:
         parts.append(" ".join(f"{name} {rate:.0%}" for name, rate in strength.items()))
     if beat.get("warnings"):
         parts.append(f"warnings {beat['warnings']}")
+    if beat.get("elo"):
+        parts.append(f"Elo {beat['elo']}")
     if beat.get("eta"):
         parts.append(f"ETA {beat['eta']}")
     return " | ".join(parts)
+
+
+def rating_text(found: Mapping[str, Any] | None) -> str | None:
+    """``1234 +- 21``, or a bound, for people; None without a rating."""
+    if found is None or found.get("elo") is None:
+        return None
+    if found["standing"] == "rated":
+        return f"{found['elo']:.0f} +- {found['elo_se']:.0f}"
+    bound = found.get("bound")
+    return None if bound is None else f"{found['standing']} {bound:.0f}"
 
 
 class PlainView:

@@ -1,0 +1,235 @@
+"""The run's rating: Elo from all evaluation games of its committed history.
+
+Champions and fixed opponents are rated together (:mod:`ludus.arena.ratings`) after every
+evaluation. Promotion games and self-play rate nobody. All evaluations use the same seeds, so their
+luck is shared between pairings, which the errors take into account; a pairing that was played again
+on the same seeds is the same games, and counts once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ludus.arena import Ratings, ResultTable, rate
+from ludus.arena.ladder import anchors
+from ludus.arena.pairings import quarters_scores
+from ludus.games import GameEntry
+from ludus.training.session import Session
+
+FALL = 100.0
+"""Elo points: a champion that is rated lower than the one before by more raises an alert."""
+
+MOST_PAIRS_KEPT = 256
+"""Evaluations of more pairs keep counts of scores only, not the score of every pair."""
+
+_FIT_LIMIT = 300  # pairings up to which the fit of the model is looked at in training
+_TABLE_LIMIT = 64  # lines of a record of metrics
+
+
+class _Names:
+    """Readable names that two different players never share."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, str] = {}
+
+    def of(self, name: str, key: str) -> str:
+        """The name, with the beginning of the key where another player has it already."""
+        if self._keys.setdefault(name, key) == key:
+            return name
+        longer = f"{name}#{key[:6]}"
+        self._keys[longer] = key
+        return longer
+
+    def champion(self, model: Mapping[str, Any], simulations: int | None) -> str:
+        """Name of a champion with a budget of its own."""
+        budget = "" if simulations is None else f":sims={simulations}"
+        return self.of(f"champion-{model['unit']}{budget}", str(model["sha256"]))
+
+
+def results_of(
+    iterations: Sequence[Mapping[str, Any]], *, chance: bool
+) -> tuple[ResultTable, str | None]:
+    """All evaluation games of a history.
+
+    Args:
+        iterations: entries of ``run.json``; those without an evaluation, or with one of a version
+            that kept no pairs, add nothing.
+        chance: whether the game has chance; without it, pairs that are all alike count once.
+
+    Returns: the table, and the name of the champion evaluated last in it, if any was.
+    """
+    table, names, own = ResultTable(), _Names(), None
+    seen: set[tuple[frozenset[str], str]] = set()
+    for entry in iterations:
+        evaluate = entry.get("evaluate") or {}
+        model = evaluate.get("model")
+        if model is None:
+            continue
+        simulations = evaluate.get("simulations")
+        own = names.champion(model, simulations)
+        for spec, result in (evaluate.get("results") or {}).items():
+            who = result.get("player")
+            if who is None or not (result.get("quarters") or result.get("pentanomial")):
+                continue
+            other = (
+                names.champion(who, simulations)
+                if "unit" in who
+                else names.of(spec, str(who["key"]))
+            )
+            meeting = (frozenset((own, other)), result["seeds_hash"])
+            if own == other or meeting in seen:
+                continue
+            seen.add(meeting)
+            _enter(table, own, other, result, chance=chance)
+    return table, own
+
+
+def _enter(
+    table: ResultTable, own: str, other: str, result: Mapping[str, Any], *, chance: bool
+) -> None:
+    quarters = result.get("quarters")
+    if quarters is None:
+        table.add_pentanomial(own, other, result["pentanomial"])
+        return
+    scores = quarters_scores(quarters)
+    if not chance and result["distinct_games"] <= 2:
+        scores = scores[:1]
+    table.add_pairs(own, other, scores, seeds=result["seeds_hash"])
+
+
+def choose_anchor(wanted: str, table: ResultTable, entry: GameEntry, before: str | None) -> str:
+    """The player that has the start value, the same through a run's life where it can be.
+
+    Args:
+        wanted: setting ``evaluation.rating_anchor``: an opponent, ``first``, ``mean``, ``auto``.
+        table: results so far.
+        entry: the game; ``auto`` takes the weakest of its own fixed players that has played, else
+            the first champion that was met.
+        before: the anchor of earlier ratings.
+    """
+    names = table.names
+    firsts = [name for name in names if re.fullmatch(r"champion-0([:#].*)?", name)]
+    first = firsts[0] if firsts else "mean"
+    if wanted != "auto":
+        return first if wanted == "first" else wanted if wanted in names else "mean"
+    if before in names:
+        assert before is not None
+        return before
+    return next((name for name in anchors(entry)[1:] if name in names), first)
+
+
+def latest(iterations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The newest rating of a history; None before the first."""
+    for entry in reversed(iterations):
+        found = (entry.get("evaluate") or {}).get("rating")
+        if found is not None:
+            return dict(found)
+    return None
+
+
+def elo_of(iterations: Sequence[Mapping[str, Any]], sha256: str) -> float | None:
+    """The rating of the champion with these weights, if it was measured and is no bound."""
+    for entry in reversed(iterations):
+        evaluate = entry.get("evaluate") or {}
+        found = evaluate.get("rating")
+        if found is not None and evaluate["model"]["sha256"] == sha256:
+            return float(found["elo"]) if found["standing"] == "rated" else None
+    return None
+
+
+def rate_run(session: Session) -> dict[str, Any] | None:
+    """Rate the run after the evaluation in ``session.record``, and tell everybody.
+
+    Writes ``rating`` into the record of the evaluation, a record ``rating`` into the metrics, and
+    an event ``alert`` when the champion fell by more than :data:`FALL` points.
+
+    Returns: the rating of the champion; None where no game rates it.
+    """
+    run = session.run
+    history = run.iterations
+    evaluate = session.record["evaluate"]
+    table, name = results_of(history, chance=session.rules.has_chance)
+    before = latest(history)
+    if name is None or name not in table.names or not evaluate.get("results"):
+        return None
+    settings = session.settings.evaluation
+    known = None if before is None else str(before["anchor"])
+    anchor = choose_anchor(settings.rating_anchor, table, session.entry, known)
+    ratings = rate(table, anchor=anchor, start=settings.rating_start)
+    found = _champion(ratings, name, before)
+    evaluate["rating"] = found
+    run.metrics.append(
+        "rating",
+        iteration=session.iteration,
+        model=session.champion.unit,
+        **found,
+        players=[line.as_json() for line in ratings.lines[:_TABLE_LIMIT]],
+        games=sum(row.games for row in table),
+        sentences=ratings.sentences() if len(table.pairings) <= _FIT_LIMIT else [],
+    )
+    _alert(session, found)
+    return found
+
+
+def _champion(ratings: Ratings, name: str, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    line = ratings.rating(name)
+    found: dict[str, Any] = {
+        "player": name,
+        "elo": line.elo,
+        "elo_se": line.error,
+        "standing": line.standing,
+        "bound": ratings.bound(name),
+        "anchor": ratings.anchor,
+        "start": ratings.start,
+        "before": None,
+        "change": None,
+        "change_se": None,
+    }
+    earlier = before["player"] if before is not None else None
+    if earlier is None or earlier not in ratings.names or line.elo is None:
+        return found
+    # Both from the same fit: the number published then knew fewer games.
+    old = ratings.rating(earlier)
+    if old.elo is None:
+        return found
+    change, error = ratings.difference(name, earlier)
+    rated = old.standing == line.standing == "rated"
+    found.update(
+        before={
+            "player": earlier,
+            "elo": old.elo,
+            "elo_se": old.error,
+            "standing": old.standing,
+        },
+        change=change,
+        change_se=error if rated else None,
+    )
+    return found
+
+
+def _alert(session: Session, found: Mapping[str, Any]) -> None:
+    """Tell of a fall; a number that is only a lower bound has not been seen to fall."""
+    before, change = found["before"], found["change"]
+    if before is None or change is None or change >= -FALL:
+        return
+    if before["standing"] != "rated" or found["standing"] not in ("rated", "at most"):
+        return
+    error = found["change_se"]
+    session.run.events.append(
+        "alert",
+        kind="rating_fall",
+        message=f"the rating fell by {-change:.0f} Elo points"
+        + ("" if error is None else f" (+- {error:.0f})")
+        + f": {before['player']} had {before['elo']:.0f}, {found['player']} has "
+        f"{found['elo']:.0f}",
+        before=before["elo"],
+        before_se=before["elo_se"],
+        after=found["elo"],
+        after_se=found["elo_se"],
+        change=change,
+        change_se=error,
+        limit=-FALL,
+        iteration=session.iteration,
+    )
