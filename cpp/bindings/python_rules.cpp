@@ -192,20 +192,23 @@ Sight PythonRules::initial() const { return look(ask("initial", initial_), "init
 Sight PythonRules::apply(const nb::object& state, int action) const {
   nb::object after = ask("apply", apply_, state, action);
   if (after.is(state))
-    fault("apply() returned the state that it was given; states are values: leave that one as it "
-          "is and return a new one");
+    fault(
+        "apply() returned the state that it was given; states are values: leave that one as it "
+        "is and return a new one");
   return look(std::move(after), "apply");
 }
 
 Sight PythonRules::apply_outcome(const nb::object& state, int outcome) const {
   nb::object after = ask("apply_outcome", apply_outcome_, state, outcome);
   if (after.is(state))
-    fault("apply_outcome() returned the state that it was given; states are values: leave that "
-          "one as it is and return a new one");
+    fault(
+        "apply_outcome() returned the state that it was given; states are values: leave that "
+        "one as it is and return a new one");
   Sight sight = look(std::move(after), "apply_outcome");
   if (sight.kind == NodeKind::chance)
-    fault("apply_outcome() led to another chance event; merge events that follow each other into "
-          "one, whose outcomes are their combinations");
+    fault(
+        "apply_outcome() led to another chance event; merge events that follow each other into "
+        "one, whose outcomes are their combinations");
   return sight;
 }
 
@@ -214,8 +217,8 @@ Sight PythonRules::look(nb::object state, const char* made_by) const {
   Sight sight;
   sight.state = std::move(state);
   const nb::object turn = ask("turn", turn_, sight.state);
-  const std::string right = "a seat in 0.." + std::to_string(info_.num_seats - 1) +
-                            ", CHANCE (-1) or OVER (-2)";
+  const std::string right =
+      "a seat in 0.." + std::to_string(info_.num_seats - 1) + ", CHANCE (-1) or OVER (-2)";
   const int mover = integer("turn", turn, turn, -2, info_.num_seats - 1, right);
   if (mover >= 0) {
     sight.kind = NodeKind::decision;
@@ -251,7 +254,8 @@ void PythonRules::look_at_decision(Sight& sight) const {
     if (PyLong_CheckExact(item.ptr())) {
       int overflow = 0;
       const long value = PyLong_AsLongAndOverflow(item.ptr(), &overflow);
-      if (overflow == 0 && value >= 0 && value < info_.num_actions) action = static_cast<int>(value);
+      if (overflow == 0 && value >= 0 && value < info_.num_actions)
+        action = static_cast<int>(value);
     }
     if (action < 0)
       action = integer("legal", legal, item, 0, info_.num_actions - 1,
@@ -264,8 +268,9 @@ void PythonRules::look_at_decision(Sight& sight) const {
 
 void PythonRules::look_at_chance(Sight& sight) const {
   if (info_.max_outcomes == 0)
-    fault("turn() returned CHANCE, but the game has none: set max_outcomes to the most outcomes of "
-          "a chance event");
+    fault(
+        "turn() returned CHANCE, but the game has none: set max_outcomes to the most outcomes of "
+        "a chance event");
   const nb::object answer = ask("outcomes", outcomes_, sight.state);
   static const std::string list = "a sequence of pairs (outcome, probability), at least one";
   const nb::object items = sequence("outcomes", answer, list);

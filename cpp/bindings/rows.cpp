@@ -53,8 +53,8 @@ PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visi
   const GameInfo& info = game.game->info();
   const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
   auto own = fresh(game.game);
-  return {nb::cast<nb::dict>(columns.attr("copy")()),
-          std::make_unique<RowDecoder>(own, view, rule), std::move(own)};
+  return {nb::cast<nb::dict>(columns.attr("copy")()), std::make_unique<RowDecoder>(own, view, rule),
+          std::move(own)};
 }
 
 nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies) {

@@ -189,8 +189,9 @@ void bind_slots(nb::module_& m) {
               settings.push_back(player_settings(nb::cast<nb::dict>(player)));
             for (const PlayerSettings& player : settings)
               require(!info.has_hidden || player.kind != PlayerSettings::Kind::search,
-                      info.name + " has hidden information: search over worlds comes with a later "
-                                  "version; random and outside players can play it.");
+                      info.name +
+                          " has hidden information: search over worlds comes with a later "
+                          "version; random and outside players can play it.");
             new (self) PySlots{std::make_unique<Slots>(game.game, slots, group_size, seed,
                                                        std::move(settings), record),
                                {}};

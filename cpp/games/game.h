@@ -131,8 +131,8 @@ inline std::shared_ptr<const Game> fresh(const std::shared_ptr<const Game>& game
 std::vector<std::string> game_names();
 std::shared_ptr<const Game> find_game(const std::string& name);
 
-// Leaves at the given depth; decisions and chance outcomes are plies. A game that keeps positions in
-// a pool forgets all others on the way: give it a fresh one.
+// Leaves at the given depth; decisions and chance outcomes are plies. A game that keeps positions
+// in a pool forgets all others on the way: give it a fresh one.
 uint64_t perft(const Game& game, const void* state, int depth);
 
 }  // namespace ludus

@@ -86,7 +86,7 @@ def test_a_class_in_a_file(write, tmp_path):
     entry = get_game(write(GOOD) + ":Nim")
     assert sys.path == path
     assert entry.name == "nim"
-    assert entry.title == "Take one or two of five."
+    assert entry.title == "Take one or two of five"
     assert entry.source == f"{tmp_path}/mine.py:Nim"
     assert entry.rules.rules_id == entry.rules.encoder_id == entry.rules.action_space_id == "nim_v1"
     assert entry.rules.decision_kinds == ["move"]
@@ -207,6 +207,7 @@ def test_many_actions_with_few_legal_ones():
     class Wide(TicTacToe):
         num_actions = 65535
         max_legal = 9
+        symmetries = Game.symmetries
 
     rules = make_entry(Wide(), "tests").rules
     assert (rules.num_actions, rules.max_legal) == (65535, 9)
@@ -267,7 +268,7 @@ def test_people_read_and_write_actions():
 def test_players_of_an_own_game_have_specifications():
     entry = get_game(f"{SMALL}:DiceRace")
     assert parse_player("cautious", entry).name == "cautious"
-    with pytest.raises(UserError, match="dice_race knows .*cautious"):
+    with pytest.raises(UserError, match=r"dice_race knows .*cautious"):
         parse_player("bold", entry)
 
 

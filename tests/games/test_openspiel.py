@@ -43,11 +43,31 @@ def test_facts_and_utilities():
     assert get_game("openspiel:chess").rules.max_legal == 1024
     dice = get_game("openspiel:backgammon")
     assert (dice.rules.max_outcomes, dice.rules.has_chance) == (36, True)
-    state = get_game("openspiel:kuhn_poker").rules.initial()
-    while state.kind != "terminal":
-        state.apply_outcome(2) if state.kind == "chance" and len(state.outcomes()[0]) == 3 else None
-        break
-    assert get_game("openspiel:kuhn_poker").own._scale == 2.0
+
+
+def test_a_deal_in_a_row_is_one_event():
+    poker = get_game("openspiel:kuhn_poker").rules  # three cards, two of them dealt
+    state = poker.initial()
+    ids, probabilities = state.outcomes()
+    assert ids.tolist() == list(range(6))
+    assert np.allclose(probabilities, 1 / 6)
+    state.apply_outcome(3)  # 01 02 10 12 20 21
+    assert str(state.own) == "1 2"
+    for action in (1, 1):  # bet and call: the higher card takes two
+        state.apply(action)
+    assert state.returns().tolist() == [-1, 1]
+    assert state.scores().tolist() == [-2, 2]
+    with pytest.raises(GameError, match="deals in more than 32767 ways at the start"):
+        get_game("openspiel:bridge")
+
+
+def test_a_game_of_one_seat():
+    rules = get_game("openspiel:2048").rules
+    state = rules.initial()
+    assert len(state.outcomes()[0]) == 32 * 30  # two tiles
+    records, board = play(rules, [RandomPlayer()], 2, slots=64)
+    assert (board.counters()["failed"], len(records["game_id"])) == (0, 2)
+    assert (records["returns"] > 0).all()
 
 
 def test_a_search_beats_random_moves():

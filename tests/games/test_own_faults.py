@@ -203,7 +203,7 @@ BROKEN = {
     ),
     "an import of its own": (
         dict(observe=lambda s, x, seat: {}["key"]),
-        "test_own_games.py:\\d+: KeyError: 'key' \\(in broken.observe",
+        "test_own_faults.py:\\d+: KeyError: 'key' \\(in broken.observe",
     ),
 }
 

@@ -70,15 +70,11 @@ class OpenSpielGame(Game):
         if not 0 < self._scale < math.inf:
             raise refuse(f"has utilities from {low} to {high}, which cannot be brought to -1..1")
         # A deal of several cards is one event here and several in a row there.
-        start = game.new_initial_state()
-        self._deals = start.is_chance_node() and any(
-            start.child(outcome).is_chance_node() for outcome, _ in start.chance_outcomes()
-        )
-        if self._deals:
-            ways = len(_deals(start, MOST_OUTCOMES))
-            if ways > MOST_OUTCOMES:
-                raise refuse(f"deals in more than {MOST_OUTCOMES} ways at the start")
-            self.max_outcomes = max(self.max_outcomes, ways)
+        events, ways = _first_deal(game.new_initial_state())
+        if ways > MOST_OUTCOMES:
+            raise refuse(f"deals in more than {MOST_OUTCOMES} ways at the start")
+        self._deals = events > 1
+        self.max_outcomes = max(self.max_outcomes, ways)
         self._observer = _observer(game)
         self._lock = threading.Lock()  # the observer has one array for all who ask
 
@@ -120,14 +116,14 @@ class OpenSpielGame(Game):
     def outcomes(self, state: State) -> Sequence[tuple[int, float]]:
         """The chance outcomes that can happen; of a deal its sequences, numbered."""
         if self._deals:
-            return [(n, p) for n, (_, p) in enumerate(_deals(state, MOST_OUTCOMES))]
+            return [(n, p) for n, (_, p) in enumerate(_deals(state))]
         return [(outcome, p) for outcome, p in state.chance_outcomes() if p > 0]
 
     def apply_outcome(self, state: State, outcome: int) -> State:
         """A copy in which the outcome happened."""
         if not self._deals:
             return self.apply(state, outcome)
-        for step in _deals(state, MOST_OUTCOMES)[outcome][0]:
+        for step in _deals(state)[outcome][0]:
             state = self.apply(state, step)
         return state
 
@@ -164,14 +160,26 @@ def _load(spec: str) -> Any:
         raise GameError(f"OpenSpiel refuses {spec!r}: {first[0] if first else error!r}") from error
 
 
-def _deals(state: Any, most: int) -> list[tuple[tuple[int, ...], float]]:
-    """Sequences of chance outcomes up to the next decision or the end, with probabilities.
+def _first_deal(state: Any) -> tuple[int, int]:
+    """Chance events in a row from a state on, and in how many ways they can go; 0 and 0 for none.
 
-    It stops when there are more than ``most``.
+    Counted along the first outcomes, which stands for all: a deal takes a card from those left.
     """
+    events, ways = 0, 0
+    while state.is_chance_node():
+        outcomes = [outcome for outcome, p in state.chance_outcomes() if p > 0]
+        events, ways = events + 1, max(ways, 1) * len(outcomes)
+        if ways > MOST_OUTCOMES:
+            break
+        state = state.child(outcomes[0])
+    return events, ways
+
+
+def _deals(state: Any) -> list[tuple[tuple[int, ...], float]]:
+    """Sequences of chance outcomes up to the next decision or the end, with probabilities."""
     found: list[tuple[tuple[int, ...], float]] = []
     open_ones: list[tuple[Any, tuple[int, ...], float]] = [(state, (), 1.0)]
-    while open_ones and len(found) <= most:
+    while open_ones:
         at, steps, probability = open_ones.pop()
         if not at.is_chance_node():
             found.append((steps, probability))

@@ -50,7 +50,7 @@ def make_entry(game: Game, source: str) -> GameEntry:
 
     return GameEntry(
         name=game.name,
-        title=_first_line(game) or game.name,
+        title=_first_line(game).rstrip(".") or game.name,
         rules=rules,
         render=lambda state: str(game.text(state.own)),
         action_text=lambda state, action: str(game.action_text(state.own, action)),
@@ -74,12 +74,16 @@ def facts(game: Game) -> dict[str, Any]:
     Raises:
         GameError: one is missing, has the wrong type or is out of range.
     """
+    given: dict[str, Any] = {}  # what the user wrote, of whatever type it is
     for name in ("name", "num_actions", "observation_shape", "max_plies"):
         if not hasattr(game, name):
             raise GameError(f"{type(game).__name__} lacks the attribute {name}; {_ABOUT[name]}")
-    if not isinstance(game.name, str) or not re.fullmatch(r"[a-z0-9_]{1,64}", game.name):
-        raise _wrong(game, "name", game.name, _ABOUT["name"])
-    shape = game.observation_shape
+    for name in ("name", "observation_shape", "margin_scale", "hidden"):
+        given[name] = getattr(game, name)
+    named = isinstance(given["name"], str) and re.fullmatch(r"[a-z0-9_]{1,64}", given["name"])
+    if not named:
+        raise _wrong(game, "name", given["name"], _ABOUT["name"])
+    shape = given["observation_shape"]
     fits = isinstance(shape, tuple | list) and len(shape) >= 1
     if not fits or not all(_is_int(extent) and extent >= 1 for extent in shape):
         raise _wrong(game, "observation_shape", shape, _ABOUT["observation_shape"])
@@ -94,12 +98,12 @@ def facts(game: Game) -> dict[str, Any]:
             f"the most legal actions of a position, at most {MOST_LEGAL}"
         )
     legal = actions if game.max_legal is None else _integer(game, "max_legal", 1, MOST_LEGAL)
-    scale = game.margin_scale
+    scale = given["margin_scale"]
     number = isinstance(scale, int | float) and not isinstance(scale, bool)
     if not number or not 0 < scale < math.inf:
         raise _wrong(game, "margin_scale", scale, "a number above 0")
-    if not isinstance(game.hidden, bool):
-        raise _wrong(game, "hidden", game.hidden, "True or False")
+    if not isinstance(given["hidden"], bool):
+        raise _wrong(game, "hidden", given["hidden"], "True or False")
     identity = f"{game.name}_v{game.version}"
     return {
         "name": game.name,
