@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 
 #include "bindings/arrays.h"
+#include "bindings/python_game.h"
 #include "bindings/records.h"
 #include "bindings/state.h"
 #include "play/picks.h"
@@ -19,6 +20,7 @@ struct PyDecoder {
   std::unique_ptr<RowDecoder> decoder;
   size_t width;
   size_t actions;
+  std::shared_ptr<const Game> game;
 };
 
 PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visit, float c_scale,
@@ -54,9 +56,10 @@ PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visi
   borrow("prior", view.edge_rows, view.prior);
   const GameInfo& info = game.game->info();
   const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
-  return {nb::cast<nb::dict>(columns.attr("copy")()),
-          std::make_unique<RowDecoder>(game.game, view, rule),
-          static_cast<size_t>(info.observation_size), static_cast<size_t>(info.num_actions)};
+  auto own = fresh(game.game);
+  return {nb::cast<nb::dict>(columns.attr("copy")()), std::make_unique<RowDecoder>(own, view, rule),
+          static_cast<size_t>(info.observation_size), static_cast<size_t>(info.num_actions),
+          std::move(own)};
 }
 
 nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies) {
@@ -64,11 +67,13 @@ nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<i
   const size_t count = games.shape(0);
   TrainingRows rows;
   {
-    nb::gil_scoped_release release;
+    const Access access(*d.game);
+    if (d.game->crowded()) d.game->keep_only({});
     rows = d.decoder->rows(count, games.data(), plies.data());
   }
+  const auto width = static_cast<size_t>(d.game->info().observation_size);
   nb::dict out;
-  out["observations"] = to_numpy(std::move(rows.observations), {count, d.width});
+  out["observations"] = to_numpy(std::move(rows.observations), {count, width});
   out["legal"] = to_numpy(std::move(rows.legal));
   out["offsets"] = to_numpy(std::move(rows.offsets));
   out["policy"] = to_numpy(std::move(rows.policy));
@@ -104,7 +109,8 @@ size_t fill(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32
   lend("margin", count, out.margin);
   lend("root_value", count, out.root_value);
   lend("searched", count, out.searched);
-  nb::gil_scoped_release release;
+  const Access access(*d.game);
+  if (d.game->crowded()) d.game->keep_only({});
   return d.decoder->fill(count, games.data(), plies.data(), out);
 }
 
@@ -116,8 +122,9 @@ void bind_rows(nb::module_& m) {
       [](const PyGame& game, uint64_t games, uint64_t seed) {
         PlayoutCounts counts;
         {
-          nb::gil_scoped_release release;
-          counts = random_playouts(*game.game, games, seed);
+          const std::shared_ptr<const Game> own = fresh(game.game);
+          const Access access(*own);
+          counts = random_playouts(*own, games, seed);
         }
         nb::dict out;
         out["decisions"] = counts.decisions;

@@ -18,7 +18,7 @@ double seconds(Clock::duration time) { return std::chrono::duration<double>(time
 
 Slots::Slots(std::shared_ptr<const Game> game, int slots, int group_size, uint64_t seed,
              std::vector<PlayerSettings> players, bool record)
-    : game_(std::move(game)),
+    : game_(fresh(game)),
       info_(game_->info()),
       seed_(seed),
       players_(std::move(players)),
@@ -90,6 +90,22 @@ void Slots::bind(int group, int player, const BatchArrays& arrays) {
 
 // Selects leaves of one slot into its rows. Returns whether it took any row.
 bool Slots::fill(Group& group, Slot& slot, int player, int first_row) {
+  while (slot.turn == Turn::search && slot.player == player) {
+    try {
+      const int taken = take_leaves(group, slot, player, first_row);
+      group.counters.rows += static_cast<uint64_t>(taken);
+      return taken > 0;
+    } catch (const GameFault& fault) {
+      for (int row = first_row; row < first_row + inflight_; ++row)
+        group.leaves[static_cast<size_t>(row)] = Leaf{};
+      fail(group, slot, fault);
+      settle(group, slot);
+    }
+  }
+  return false;
+}
+
+int Slots::take_leaves(Group& group, Slot& slot, int player, int first_row) {
   const int inflight = players_[static_cast<size_t>(player)].search.max_inflight;
   int taken = 0;
   while (slot.turn == Turn::search && slot.player == player) {
@@ -103,15 +119,13 @@ bool Slots::fill(Group& group, Slot& slot, int player, int first_row) {
     group.leaves[static_cast<size_t>(first_row + taken)] = {index, slot.tree.leaf()};
     if (++taken == inflight) break;
   }
-  group.counters.rows += static_cast<uint64_t>(taken);
-  return taken > 0;
+  return taken;
 }
 
-// The walk down all trees: fills `leaves`, rows without one stay empty. Returns whether any has.
-bool Slots::walk(Group& group, int player) {
+// The walk down all trees: fills `leaves`, rows without one stay empty.
+void Slots::walk(Group& group, int player) {
   std::fill(group.leaves.begin(), group.leaves.end(), Leaf{});
   const int places = group_size_ / share_;
-  bool any = false;
   for (int place = 0; place < places; ++place) {
     const auto far = static_cast<size_t>((place + 2 * kAhead) * share_);
     if (far < group.slots.size()) {
@@ -127,13 +141,20 @@ bool Slots::walk(Group& group, int player) {
       if (!taken && slot.turn == Turn::search && slot.player == player)
         taken = fill(group, slot, player, place * inflight_);
     }
-    any = any || taken;
   }
-  return any;
 }
 
-// Writes the leaves' rows into the arrays of a batch.
-void Slots::encode(Group& group, int player) {
+// Empties the rows of a slot whose game failed while they were written.
+void Slots::free_rows(Group& group, int slot) {
+  for (Leaf& leaf : group.leaves) {
+    if (leaf.slot != slot) continue;
+    leaf = Leaf{};
+    --group.counters.rows;
+  }
+}
+
+// Writes the leaves' rows into the arrays of a batch; `at` is the slot whose row is being written.
+void Slots::encode(Group& group, int player, int& at) {
   const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
   std::vector<char>& written = group.written[static_cast<size_t>(player)];
   const auto width = static_cast<size_t>(info_.observation_size);
@@ -150,13 +171,14 @@ void Slots::encode(Group& group, int player) {
       written[r] = 0;
       continue;
     }
+    at = leaf.slot;
     Tree& tree = group.slots[static_cast<size_t>(leaf.slot)].tree;
     used += tree.list(leaf.node, group.listed.data() + used);
     const int seat = tree.seat(leaf.node);
     batch.seats[row] = seat;
     if (observation == nullptr) continue;
-    game_->observe(tree.state(leaf.node), seat, observation);
     written[r] = 1;
+    game_->observe(tree.state(leaf.node), seat, observation);
   }
   batch.offsets[rows_] = used;
   // A pass of its own: wide reads of what was just written in pieces would wait for it.
@@ -176,21 +198,32 @@ int Slots::collect(int group_index, int player) {
   if (!group.bound[static_cast<size_t>(player)])
     throw InputError("collect() before bind() lent the arrays.");
   if (group.open >= 0) throw InputError("collect() before supply() answered the last batch.");
+  if (game_->crowded()) sweep();
   Passes& passes = group.counters.passes;
   const uint64_t before = group.counters.rows;
   const auto began = Clock::now();
-  const bool any = walk(group, player);
+  walk(group, player);
   const auto walked = Clock::now();
   passes.tree += seconds(walked - began);
   if (group.batches[static_cast<size_t>(player)].legal != nullptr) {
-    encode(group, player);
+    for (bool whole = false; !whole;) {
+      int at = 0;
+      try {
+        encode(group, player, at);
+        whole = true;
+      } catch (const GameFault& fault) {  // that game ends; the rows of the others are written anew
+        free_rows(group, at);
+        fail(group, group.slots[static_cast<size_t>(at)], fault);
+      }
+    }
     passes.encode += seconds(Clock::now() - walked);
   }
-  if (any) {
+  const auto rows = static_cast<int>(group.counters.rows - before);
+  if (rows > 0) {
     group.open = player;
     ++group.counters.batches;
   }
-  return static_cast<int>(group.counters.rows - before);
+  return rows;
 }
 
 Slots::Group& Slots::answered(int group_index, int player) {
@@ -239,6 +272,7 @@ void Slots::decisions(int group_index, int player, std::vector<Decision>& out) {
   Group& group = group_at(group_index);
   check_player(player);
   out.clear();
+  if (game_->crowded()) sweep();
   for (size_t i = 0; i < group.slots.size(); ++i) {
     Slot& slot = group.slots[i];
     if (!slot.playing && !slot.queue.empty()) settle(group, slot);
@@ -262,7 +296,11 @@ void Slots::decide(int group_index, int player, int index, int action) {
                      " is illegal in game " + std::to_string(slot.game.game_id) + " at ply " +
                      std::to_string(slot.ply) + ".");
   ++group.counters.external;
-  play(group, slot, action, 0);
+  try {
+    play(group, slot, action, 0);
+  } catch (const GameFault& fault) {
+    fail(group, slot, fault);
+  }
   settle(group, slot);
 }
 

@@ -18,8 +18,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "base/errors.h"
 #include "games/game.h"
 #include "play/records.h"
 #include "search/tree.h"
@@ -103,9 +105,20 @@ class Slots {
     uint64_t decisions = 0, searched = 0, capped = 0, forced = 0, random = 0, external = 0,
              games = 0;
     uint64_t rows = 0, batches = 0;
+    uint64_t failed = 0;  // games that their own rules ended: see failures()
     Passes passes;
   };
   Counters counters() const;
+
+  // A game whose rules, written by its user, raised or broke their word. It has ended without a
+  // record; its slot goes on with the next one, and no other game has noticed.
+  struct Failure {
+    int64_t game_id;
+    std::string sentence;
+  };
+  // The last few of every group, at most kFailuresKept in all, by game.
+  std::vector<Failure> failures() const;
+  static constexpr size_t kFailuresKept = 16;
 
   // Drives everything with supply_uniform() on this thread, for at least `simulations` or until the
   // games end. Unbinds the arrays of all players.
@@ -144,6 +157,7 @@ class Slots {
     Records finished;
     Counters counters;
     RootSample sample;
+    std::deque<Failure> failures;
   };
 
   Group& group_at(int group);
@@ -151,13 +165,18 @@ class Slots {
   void begin_game(Slot& slot);
   void end_game(Group& group, Slot& slot);
   void settle(Group& group, Slot& slot);
+  void go_on(Group& group, Slot& slot);
+  void fail(Group& group, Slot& slot, const GameFault& fault);
+  void sweep();
   void play_random(Group& group, Slot& slot);
   void finish_search(Group& group, Slot& slot);
   void record_search(Slot& slot);
   void play(Group& group, Slot& slot, int action, uint8_t flags);
-  bool walk(Group& group, int player);
+  void walk(Group& group, int player);
   bool fill(Group& group, Slot& slot, int player, int first_row);
-  void encode(Group& group, int player);
+  int take_leaves(Group& group, Slot& slot, int player, int first_row);
+  void encode(Group& group, int player, int& at);
+  void free_rows(Group& group, int slot);
   Group& answered(int group, int player);
   template <class Answer>
   void answer(Group& group, Answer&& one);
