@@ -7,7 +7,7 @@ page of documentation, and one line in :data:`MODULES`. No other file names it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -26,8 +26,19 @@ MODULES: Mapping[str, str] = {
 Chooser = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint64]], npt.NDArray[np.int32]]
 """Packed states ``u8[n, state_size]`` and random keys ``u64[n]`` in, legal actions out."""
 
-Symmetry = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
-"""Permutations of observation and actions that turn a position into one just as good."""
+
+@dataclass(frozen=True)
+class Symmetry:
+    """A way to turn or mirror a game so that it stays the same game.
+
+    Attributes:
+        observation: int[observation size]; the mirrored observation, flat, is
+            ``flat[observation]``: entry i comes from entry ``observation[i]``.
+        action: int[num_actions]; action a of a position is ``action[a]`` in the mirrored one.
+    """
+
+    observation: npt.NDArray[np.intp]
+    action: npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -51,9 +62,7 @@ class GameEntry:
             arguments, the name of the player that solitaire suites play against), ``bonus``
             (final states ``u8[n, state_size]``, seats ``i32[n]`` -> bool[n]), ``best_actions``,
             ``action_values`` and ``judge`` (see :mod:`ludus.games.yatzy_oracle`).
-        symmetries: the identity apart, each as two index arrays (``i64[observation_size]``,
-            ``i64[num_actions]``): ``observation.reshape(-1)[first]`` is what the mover sees in the
-            transformed position, ``policy[second]`` its policy; likewise for masks.
+        symmetries: ways to turn or mirror the game, the identity left out.
     """
 
     name: str
@@ -68,7 +77,7 @@ class GameEntry:
     players: Mapping[str, Callable[[Mapping[str, str]], Chooser]] = field(default_factory=dict)
     about_players: Mapping[str, str] = field(default_factory=dict)
     suites: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    symmetries: Sequence[Symmetry] = ()
+    symmetries: tuple[Symmetry, ...] = ()
 
 
 def game_names() -> list[str]:

@@ -160,13 +160,26 @@ class StepFigures:
         )
 
     def add(self, losses: Mapping[str, float], samples: int, nanoseconds: int) -> None:
-        """Count a step with its losses, rows and time, the making of its rows included."""
+        """Count a step.
+
+        Args:
+            losses: of the step by name; empty where they were not asked for.
+            samples: its rows.
+            nanoseconds: its time, the making of its rows included.
+        """
         self.times.add(nanoseconds)
         self.samples += samples
         for name, value in losses.items():
             if name not in self._losses:
-                self._losses[name] = {"first": value, "sum": 0.0, "min": value, "max": value}
+                self._losses[name] = {
+                    "first": value,
+                    "sum": 0.0,
+                    "count": 0,
+                    "min": value,
+                    "max": value,
+                }
             of = self._losses[name]
+            of["count"] += 1
             of["sum"] += value
             of["min"] = min(of["min"], value)
             of["max"] = max(of["max"], value)
@@ -192,12 +205,11 @@ class StepFigures:
 
     def losses(self) -> dict[str, dict[str, float]]:
         """First, last, mean, least and largest value of every loss, learning rate and norm."""
-        steps = max(1, self.times.count)
         return {
             name: {
                 "first": of["first"],
                 "last": of["last"],
-                "mean": of["sum"] / steps,
+                "mean": of["sum"] / of["count"],
                 "min": of["min"],
                 "max": of["max"],
             }
