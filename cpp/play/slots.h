@@ -146,6 +146,8 @@ class Slots {
     NodeId node = kNoNode;
   };
   struct Group {
+    Group() = default;
+    Group(Group&&) noexcept = default;  // a group never copies: its trees cannot
     std::vector<Slot> slots;
     std::vector<Leaf> leaves;                // by row of the open batch
     std::vector<BatchArrays> batches;        // by player

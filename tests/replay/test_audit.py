@@ -37,6 +37,11 @@ def changed(records, column, row, value):
     return GameRecords({**records.columns, column: array})
 
 
+def copies(rows):
+    """The arrays of training rows by name, to be changed."""
+    return {name: array.copy() for name, array in vars(rows).items() if array is not None}
+
+
 def only(findings, tripwire):
     assert len(findings) == 1, [finding.text for finding in findings]
     assert findings[0].tripwire == tripwire
@@ -154,7 +159,7 @@ def tampered(change):
     """The decoder with a fault in it."""
 
     def decode(records):
-        rows = {name: array.copy() for name, array in vars(DECODE(records)).items()}
+        rows = copies(DECODE(records))
         change(rows, records)
         return TrainingRows(**rows)
 
@@ -252,7 +257,7 @@ def test_capped_decisions_teach_no_policy(few):
 
     def decode(records):
         """What the decoder has to do with such rows."""
-        rows = {name: array.copy() for name, array in vars(DECODE(records)).items()}
+        rows = copies(DECODE(records))
         rows["searched"][records.columns["flags"] & 4 != 0] = 0
         return TrainingRows(**rows)
 
@@ -267,7 +272,7 @@ def test_capped_decisions_teach_no_policy(few):
 
 
 def targets_of(few, change=None, limits=None):
-    rows = {name: array.copy() for name, array in vars(DECODE(few)).items()}
+    rows = copies(DECODE(few))
     if change is not None:
         change(rows)
     places = [(int(few.game_ids[game]), ply) for game, ply in few.rows()]

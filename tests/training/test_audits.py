@@ -7,7 +7,7 @@ import pytest
 from tests.training.tiny import train
 
 from ludus.cli import main as cli
-from ludus.games import get_game
+from ludus.games import Symmetry, get_game
 from ludus.replay import GameRecords, ReplayStore
 from ludus.runs import Run, read_ndjson, read_status
 from ludus.training.measures import SPEEDS, StepFigures
@@ -267,11 +267,11 @@ def test_a_slow_iteration_is_told(tmp_path, monkeypatch):
 
 def test_symmetries_of_the_game_are_looked_at(tmp_path, monkeypatch):
     entry = get_game("yatzy")
-    shuffled = (
+    shuffled = Symmetry(
         np.random.default_rng(1).permutation(entry.rules.observation_size),
         np.arange(entry.rules.num_actions),
     )
-    twin = dataclasses.replace(entry, symmetries=[shuffled])
+    twin = dataclasses.replace(entry, symmetries=(shuffled,))
     monkeypatch.setattr("ludus.training.birth.get_game", lambda name: twin)
     path = tmp_path / "run"
     assert train(path, *SHORT, "training.audit_symmetry=0", iterations=1).state == "done"

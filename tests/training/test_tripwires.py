@@ -8,6 +8,7 @@ import torch
 
 from ludus import _core, nets
 from ludus.evaluators import LeafBatch, NetworkEvaluator
+from ludus.games import Symmetry
 from ludus.replay import GameRecords
 from ludus.training.audits import sample_games, standing_warnings
 from ludus.training.network_audit import (
@@ -124,7 +125,11 @@ LINE = SimpleNamespace(
 )
 """A board of one row of four fields, own and other stones as planes; an action is a field."""
 
-MIRROR = (np.r_[np.arange(4)[::-1], 4 + np.arange(4)[::-1]], np.arange(4)[::-1].copy())
+MIRROR = Symmetry(np.r_[np.arange(4)[::-1], 4 + np.arange(4)[::-1]], np.arange(4)[::-1].copy())
+TURN = Symmetry(
+    np.r_[np.roll(np.arange(4), 1), 4 + np.roll(np.arange(4), 1)], (np.arange(4) + 1) % 4
+)
+"""Every stone one field on, round the corner: a symmetry that is not its own inverse."""
 
 
 def positions(count=50):
@@ -138,7 +143,7 @@ def positions(count=50):
 def symmetrical(net):
     """The same network, made blind to left and right."""
     arrays = {name: array.copy() for name, array in nets.arrays_of(net).items()}
-    seen, played = MIRROR
+    seen, played = MIRROR.observation, MIRROR.action
     arrays["input.weight"] = (arrays["input.weight"] + arrays["input.weight"][:, seen]) / 2
     for name in ("output.weight", "output.bias"):
         arrays[name][:4] = (arrays[name][:4] + arrays[name][:4][played]) / 2
@@ -146,24 +151,29 @@ def symmetrical(net):
     return net
 
 
-def test_symmetrical_positions_are_compared_through_both_permutations():
+@pytest.mark.parametrize("symmetry", [MIRROR, TURN])
+def test_symmetrical_positions_are_compared_through_both_permutations(symmetry):
     seen, legal = positions()
     net = nets.build(LINE, hidden=32, blocks=1, seed=2)
-    found = symmetry_differences(net, seen, legal, [MIRROR])
+    found = symmetry_differences(net, seen, legal, [symmetry])
     assert found["symmetry_value_difference"] > 1e-4
     assert found["symmetry_value_difference_max"] >= found["symmetry_value_difference"]
     # By hand for one position.
     with torch.inference_mode():
         one = net(torch.from_numpy(seen[:1]))
-        two = net(torch.from_numpy(np.ascontiguousarray(seen[:1][:, MIRROR[0]])))
-    alone = symmetry_differences(net, seen[:1], legal[:1], [MIRROR])
+        two = net(torch.from_numpy(np.ascontiguousarray(seen[:1][:, symmetry.observation])))
+    alone = symmetry_differences(net, seen[:1], legal[:1], [symmetry])
     assert alone["symmetry_value_difference"] == pytest.approx(abs(float(one[1] - two[1])))
-    shares = [
-        np.where(mask, np.exp(answer[0].numpy()[0].astype(np.float64)), 0.0)
-        for answer, mask in ((one, legal[0]), (two, legal[0][MIRROR[1]]))
+    weights = [np.exp(answer[0].numpy()[0].astype(np.float64)) for answer in (one, two)]
+    playable = [action for action in range(4) if legal[0, action]]
+    sums = [
+        sum(weights[0][action] for action in playable),
+        sum(weights[1][symmetry.action[action]] for action in playable),
     ]
-    shares = [share / share.sum() for share in shares]
-    moved = 0.5 * np.abs(shares[1] - shares[0][MIRROR[1]]).sum()
+    moved = 0.5 * sum(
+        abs(weights[0][action] / sums[0] - weights[1][symmetry.action[action]] / sums[1])
+        for action in playable
+    )
     assert alone["symmetry_policy_difference"] == pytest.approx(moved)
 
 
@@ -177,7 +187,7 @@ def test_a_network_blind_to_left_and_right_shows_no_difference():
         symmetrical(nets.build(LINE, hidden=32, blocks=1, seed=2)),
         seen,
         np.ones_like(legal),
-        [(MIRROR[0], np.array([1, 0, 2, 3]))],
+        [Symmetry(MIRROR.observation, np.array([1, 0, 2, 3]))],
     )
     assert found["symmetry_policy_difference"] > 1e-4
     assert symmetry_differences(net, seen, legal, []) == {}

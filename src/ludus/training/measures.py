@@ -160,7 +160,13 @@ class StepFigures:
         )
 
     def add(self, losses: Mapping[str, float], samples: int, nanoseconds: int) -> None:
-        """Count a step with its losses, rows and time, the making of its rows included."""
+        """Count a step.
+
+        Args:
+            losses: of the step by name; empty where they were not asked for.
+            samples: its rows.
+            nanoseconds: its time, the making of its rows included.
+        """
         self.times.add(nanoseconds)
         self.samples += samples
         for name, value in losses.items():
@@ -168,13 +174,13 @@ class StepFigures:
                 self._losses[name] = {
                     "first": value,
                     "sum": 0.0,
-                    "count": 0.0,
+                    "count": 0,
                     "min": value,
                     "max": value,
                 }
             of = self._losses[name]
-            of["sum"] += value
             of["count"] += 1
+            of["sum"] += value
             of["min"] = min(of["min"], value)
             of["max"] = max(of["max"], value)
             of["last"] = value

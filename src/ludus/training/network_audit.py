@@ -78,13 +78,12 @@ def symmetry_differences(
     logits, value = _answers(net, observations)
     policy = _masked(logits, legal)
     values, policies = [], []
-    for turn in symmetries:
-        twin_logits, twin_value = _answers(net, observations[:, turn.observation])
-        twin_legal = np.empty_like(legal)
-        twin_legal[:, turn.action] = legal
-        twin_policy = _masked(twin_logits, twin_legal)
+    for symmetry in symmetries:
+        twin_logits, twin_value = _answers(net, observations[:, symmetry.observation])
+        back = np.argsort(symmetry.action)  # where an action of the twin comes from
+        twin_policy = _masked(twin_logits, legal[:, back])
         values.append(np.abs((twin_value - value).numpy()).max(1))
-        policies.append(0.5 * np.abs(twin_policy[:, turn.action] - policy).sum(1))
+        policies.append(0.5 * np.abs(twin_policy[:, symmetry.action] - policy).sum(1))
     off, moved = np.stack(values), np.stack(policies)
     return {
         "symmetry_value_difference": float(off.mean()),
