@@ -23,6 +23,11 @@ _MOST_FALLBACKS = 0.01
 """Share of decisions whose search gave no policy past which the run stops (decisions, failures)."""
 
 
+_PHASES = {"seconds_softmax": "expand"} | {
+    f"seconds_{name}": name for name in ("tree", "encode", "network", "idle")
+}
+"""Figures of the record -> phases of the lanes."""
+
 _COUNTED = ("fallbacks", "simulations", "decisions", "collisions", "rows", "batches", "forced")
 """Counters of the slots that are summed over all processes that worked on a phase."""
 
@@ -59,7 +64,7 @@ class SelfplayPhase:
         self._units = 0
         self._started = time.monotonic()
         self._here = 0
-        self._sums = {**dict.fromkeys(_COUNTED, 0), "seconds": 0.0}
+        self._sums = {**dict.fromkeys(_COUNTED, 0), **dict.fromkeys(_PHASES, 0.0), "seconds": 0.0}
         if saved is not None:
             self._sums.update(saved["sums"])
             flight, _ = session.run.get_object(session.run.manifest.objects["flight"])
@@ -128,6 +133,10 @@ class SelfplayPhase:
         now = self._slots.counters()
         return {
             **{name: self._sums[name] + now[name] - self._before[name] for name in _COUNTED},
+            **{
+                name: self._sums[name] + getattr(self._lanes.seconds, phase)
+                for name, phase in _PHASES.items()
+            },
             "seconds": self._sums["seconds"] + time.monotonic() - self._started,
         }
 
@@ -205,6 +214,7 @@ class SelfplayPhase:
             "games_per_second": self.total / seconds,
             "leaves_per_second": totals["simulations"] / seconds,
             "seconds": seconds,
+            **{name: totals[name] for name in _PHASES},
         }
         session.run.counters.add("simulations", int(totals["simulations"]))
         session.record["selfplay"].update(figures, finished_ms=now_ms())
