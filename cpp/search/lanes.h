@@ -20,21 +20,21 @@ class BestLanes {
     from_ = better ? IntLanes{} + first : from_;
   }
   int index() const {
-    float scores[kLanes];
-    int32_t places[kLanes];
-    std::memcpy(scores, &best_, sizeof(scores));
-    std::memcpy(places, &from_, sizeof(places));
-    float top = scores[0];
-    for (int lane = 1; lane < kLanes; ++lane) top = scores[lane] > top ? scores[lane] : top;
-    int winner = INT32_MAX;
-    for (int lane = 0; lane < kLanes; ++lane) {
-      const int place = places[lane] + lane;
-      winner = scores[lane] == top && place < winner ? place : winner;
-    }
-    return winner;
+    FloatLanes top = best_;
+    top = higher(top, __builtin_shufflevector(top, top, 4, 5, 6, 7, 0, 1, 2, 3));
+    top = higher(top, __builtin_shufflevector(top, top, 2, 3, 0, 1, 6, 7, 4, 5));
+    top = higher(top, __builtin_shufflevector(top, top, 1, 0, 3, 2, 5, 4, 7, 6));
+    IntLanes at = best_ == top ? from_ + IntLanes{0, 1, 2, 3, 4, 5, 6, 7} : IntLanes{} + INT32_MAX;
+    at = lower(at, __builtin_shufflevector(at, at, 4, 5, 6, 7, 0, 1, 2, 3));
+    at = lower(at, __builtin_shufflevector(at, at, 2, 3, 0, 1, 6, 7, 4, 5));
+    at = lower(at, __builtin_shufflevector(at, at, 1, 0, 3, 2, 5, 4, 7, 6));
+    return at[0];
   }
 
  private:
+  static FloatLanes higher(FloatLanes a, FloatLanes b) { return a > b ? a : b; }
+  static IntLanes lower(IntLanes a, IntLanes b) { return a < b ? a : b; }
+
   FloatLanes best_ = FloatLanes{} + 2 * kPadding;
   IntLanes from_ = {};
 };

@@ -244,6 +244,24 @@ void broken_logits_fall_back_to_uniform() {
   for (int i = 0; i < edges; ++i) CHECK_EQ(tree.root_prior(i), 1.0F / static_cast<float>(edges));
 }
 
+// Leaves that nobody goes through again keep nothing but header and position.
+void uniform_leaves_are_small() {
+  const auto game = find_game("yatzy");
+  SearchSettings settings;
+  settings.simulations = {64};
+  const yatzy::State state = position(4, 2);
+  Tree tree(*game);
+  tree.start(&state, settings, 64, 1, 1, 1);
+  Tree::Step step;
+  while ((step = tree.select()) == Tree::Step::leaf) tree.expand_uniform(tree.leaf());
+  CHECK(step == Tree::Step::finished);
+  const TreeCounters& counters = tree.counters();
+  CHECK_EQ(counters.simulations, 64U);
+  CHECK(counters.nodes <= 65 && counters.opened < counters.nodes / 4);
+  CHECK(counters.bytes < 80 * counters.nodes);
+  CHECK_EQ(counters.fallbacks, 0U);
+}
+
 void wrong_settings_are_refused() {
   const auto game = find_game("yatzy");
   SearchSettings settings;
@@ -261,6 +279,7 @@ int main() {
   halving_is_that_of_the_paper();
   reuse_keeps_statistics();
   broken_logits_fall_back_to_uniform();
+  uniform_leaves_are_small();
   wrong_settings_are_refused();
   return 0;
 }

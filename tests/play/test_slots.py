@@ -398,6 +398,50 @@ def test_external_players_decide_and_illegal_actions_are_refused():
 # ---- batches ----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("rule", ["puct", "gumbel"])
+def test_the_uniform_answer_has_the_bits_of_zeros(rule):
+    """Nothing encoded, listed or put through a softmax, and the same games."""
+    settings = {**FAST, "rule": rule, "simulations": [24, 9], "max_inflight": 3}
+    asked = Drive([settings], [uniform_judge], seed=6)
+    asked.schedule(seeds(64), [(0, 0)] * 64)
+    asked.play(turns=150)
+    plain = Drive([settings], [uniform_judge], seed=6)
+    plain.schedule(seeds(64), [(0, 0)] * 64)
+    plain.slots.bind(0, 0)
+    for _ in range(150):
+        if plain.slots.collect(0, 0):
+            plain.slots.supply_uniform(0, 0)
+    assert same_records(asked.slots.in_flight(), plain.slots.in_flight())
+    one, other = asked.slots.counters(), plain.slots.counters()
+    assert one["simulations"] == other["simulations"] > 1000
+    assert one["opened"] == other["opened"]
+    assert one["node_bytes"] > 1.5 * other["node_bytes"], "no logits are kept"
+    assert plain.slots.passes()["encode"] == 0.0 < asked.slots.passes()["encode"]
+
+
+def test_supply_is_refused_where_it_does_not_belong():
+    drive = Drive([FAST], [JUDGE], seed=6)
+    drive.schedule(seeds(64), [(0, 0)] * 64)
+    batch = drive.batches[0, 0]
+    with pytest.raises(ValueError, match="without rows from collect"):
+        drive.slots.supply_uniform(0, 0)
+    with pytest.raises(ValueError, match="seats, legal and offsets together"):
+        drive.slots.bind(0, 0, None, batch.seats)
+    with pytest.raises(ValueError, match="seats, legal and offsets together"):
+        drive.slots.bind(0, 0, batch.observations)
+    drive.slots.bind(0, 0)
+    assert drive.slots.collect(0, 0) == 64
+    with pytest.raises(ValueError, match="supply_uniform"):
+        drive.slots.supply(0, 0, batch.logits, batch.values)
+    drive.slots.supply_uniform(0, 0)
+    assert _core.Slots(
+        GAME, slots=64, group_size=64, seed=1, players=[FAST], record=False
+    ).passes() == {"tree": 0.0, "encode": 0.0, "expand": 0.0}
+    unbound = _core.Slots(GAME, slots=64, group_size=64, seed=1, players=[FAST], record=False)
+    with pytest.raises(ValueError, match="before bind"):
+        unbound.collect(0, 0)
+
+
 def test_batches_hold_what_the_border_promises():
     """Rows, offsets and legal actions of roots; padding is zero; nothing of an old batch stays."""
     drive = Drive([{**SEARCH, "max_inflight": 2}], [JUDGE], seed=2)

@@ -13,6 +13,7 @@ from ludus.evaluators import ScriptedEvaluator, UniformEvaluator
 from ludus.players import (
     ExternalPlayer,
     Lanes,
+    PhaseSeconds,
     RandomPlayer,
     SearchPlayer,
     slots_settings,
@@ -111,11 +112,74 @@ def test_advance_keeps_to_its_time():
         start = time.monotonic()
         assert pool.advance(0.1)
         assert 0.09 < time.monotonic() - start < 3.0  # a busy machine may be late
-        assert pool.seconds.evaluate > 0.1  # two lanes' worth
+        assert pool.seconds.network > 0.1  # two lanes' worth
         assert pool.seconds.turns > 0 and pool.seconds.rows > 0
         before = pool.seconds.turns
         assert pool.advance(0.0)  # always some progress
         assert pool.seconds.turns > before
+
+
+def test_the_phases_are_all_of_the_lanes_time():
+    player = [search(sims=8), ExternalPlayer(keyed)]
+    slots = slots_for(player)
+    with Lanes(slots, player, GAME, 2) as pool:
+        wall = 0.0
+        for _ in range(3):
+            start = time.perf_counter()
+            pool.advance(0.2)
+            wall += time.perf_counter() - start
+        seconds = pool.seconds
+        passes = slots.passes()
+    assert (seconds.tree, seconds.encode, seconds.expand) == pytest.approx(
+        (passes["tree"], passes["encode"], passes["expand"])
+    )
+    assert min(seconds.tree, seconds.encode, seconds.network, seconds.expand, seconds.choose) > 0
+    phases = [getattr(seconds, name) for name in seconds.shares()]
+    assert 0.5 * wall < sum(phases) <= 2 * wall
+    assert sum(seconds.shares().values()) == pytest.approx(1.0)
+    assert str(seconds).startswith("tree ")
+    assert seconds.idle > 0
+    assert sum(PhaseSeconds().shares().values()) == 0.0
+
+
+def test_a_lane_stays_with_its_groups_and_helps_out_at_the_end():
+    seen = {}
+
+    def watched(batch):
+        time.sleep(0.0005)  # lets the other lane in: else a fast one could play everything
+        seen.setdefault(id(batch.values), []).append(threading.current_thread().name)
+        wavy(batch)
+
+    player = [search(watched)]
+    slots = slots_for(player, games=4 * 64 * 2, groups=4)
+    with Lanes(slots, player, GAME, 2) as pool:
+        pool.advance(0.5)
+        early = {key: list(names) for key, names in seen.items()}
+        while pool.advance(5.0):
+            pass
+    for names in early.values():
+        assert len(set(names)) == 1, "a group changed its lane while both had work"
+    assert {name for names in early.values() for name in names} == {"lane-0", "lane-1"}
+    # A group that stayed for its stint has many turns in a row.
+    assert max(len(names) for names in seen.values()) > 100
+
+
+def test_one_lane_with_all_games_is_helped():
+    """Groups 0 and 1 are lane 0's, 2 and 3 lane 1's: games in 0 and 1 alone keep both busy."""
+    names = set()
+
+    def watched(batch):
+        time.sleep(0.001)
+        names.add(threading.current_thread().name)
+        wavy(batch)
+
+    player = [search(watched)]
+    slots = slots_for(player, games=128, groups=4)
+    with Lanes(slots, player, GAME, 2) as pool:
+        while pool.advance(5.0):
+            pass
+    assert names == {"lane-0", "lane-1"}
+    assert len(slots.finished()["game_id"]) == 128
 
 
 def test_nothing_left_returns_false_at_once():
@@ -205,6 +269,25 @@ def test_threads_end():
         pool.advance(0.1)
     with pytest.raises(PlayerError, match="lanes = 0"):
         Lanes(slots_for(player), player, GAME, 0)
+
+
+def test_uniform_is_the_same_as_zeros_and_encodes_nothing():
+    def zeros(batch):
+        batch.logits.fill(0.0)
+        batch.values.fill(0.0)
+
+    settings = {"simulations": [8], "temperature": [1.0], "noise_fraction": 0.25}
+    players = [[SearchPlayer(e, settings)] for e in (UniformEvaluator(), ScriptedEvaluator(zeros))]
+    found = []
+    for player in players:
+        slots = slots_for(player)
+        with Lanes(slots, player, GAME, 2) as pool:
+            while pool.advance(5.0):
+                pass
+            found.append((slots.finished(), slots.passes()["encode"], pool.seconds.rows))
+    assert_same(found[0][0], found[1][0])
+    assert found[0][2] == found[1][2]
+    assert found[0][1] == 0.0 < found[1][1]
 
 
 def test_uniform_search_plays_legal_games():

@@ -5,6 +5,9 @@ supply``, an outside player's positions go ``decisions -> choose -> decide``. A 
 interpreter for nearly all of a turn (walking trees and matrix products both release it), so lanes
 run side by side. A group is held by one lane at a time and nothing that it does depends on other
 groups or on time: the number of lanes changes speed, never results.
+
+Each lane has groups of its own, and stays with one for many turns, so that a group's trees stay in
+one core's cache. A lane without a group takes one that waits for another lane.
 """
 
 from __future__ import annotations
@@ -12,15 +15,22 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from ludus import _core
 from ludus.errors import LudusError, PlayerError
-from ludus.evaluators import LeafBatch
+from ludus.players.asking import Asking
 from ludus.players.player import ExternalPlayer, Player, SearchPlayer
+
+PHASES = ("tree", "encode", "network", "expand", "choose", "idle")
+"""Where a lane's time goes; see :class:`PhaseSeconds`."""
+
+_STINT = 64
+"""Turns of a group before the lane takes its next one: each change of group costs its trees' way
+back into the core's cache."""
 
 _IDLE_TURNS = 1000
 """Turns in a row in which a busy group asks nobody anything: then something is wrong."""
@@ -31,18 +41,23 @@ class PhaseSeconds:
     """Seconds that lanes spent in each phase, summed over lanes, and what they did in them.
 
     Attributes:
-        collect: walking trees to their leaves and encoding them.
-        evaluate: in evaluators.
-        supply: expanding leaves and backing values up.
+        tree: selecting leaves, playing moves; a node's softmax belongs to the first simulation
+            that goes through the node, so it is here.
+        encode: writing observations and lists of legal actions.
+        network: in evaluators, what they wait for the interpreter included.
+        expand: taking answers: checking and storing logits, backing up values.
         choose: in outside players.
+        idle: the rest of the lanes' time: waiting for a group or for the interpreter.
         turns: turns of a group.
         rows: leaves evaluated.
     """
 
-    collect: float = 0.0
-    evaluate: float = 0.0
-    supply: float = 0.0
+    tree: float = 0.0
+    encode: float = 0.0
+    network: float = 0.0
+    expand: float = 0.0
     choose: float = 0.0
+    idle: float = 0.0
     turns: int = 0
     rows: int = 0
 
@@ -50,6 +65,15 @@ class PhaseSeconds:
         """Add another count to this one."""
         for one in fields(self):
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+    def shares(self) -> dict[str, float]:
+        """Each phase's share of all lanes' time, by name; they sum to 1 once there is any."""
+        phases = {name: getattr(self, name) for name in PHASES}
+        total = sum(phases.values())
+        return {name: seconds / total if total else 0.0 for name, seconds in phases.items()}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {share:.0%}" for name, share in self.shares().items())
 
 
 class Lanes:
@@ -73,18 +97,17 @@ class Lanes:
         self.seconds = PhaseSeconds()
         self._slots = slots
         self._players = list(players)
-        self._batches: dict[tuple[int, int], LeafBatch] = {}
-        for group in range(slots.groups):
-            for index, player in enumerate(self._players):
-                if isinstance(player, SearchPlayer):
-                    batch = LeafBatch.allocate(game, slots.rows, slots.legal_capacity)
-                    slots.bind(
-                        group, index, batch.observations, batch.seats, batch.legal, batch.offsets
-                    )
-                    self._batches[group, index] = batch
-        self._idle = [0] * slots.groups
+        self._asking = {
+            (group, index): Asking(slots, game, group, index, player)
+            for group in range(slots.groups)
+            for index, player in enumerate(self._players)
+            if isinstance(player, SearchPlayer)
+        }
+        self._unasked = [0] * slots.groups  # turns in a row in which nobody was asked
+        self._stint = [0] * slots.groups  # turns since the group's lane took it up
         self._changed = threading.Condition()
-        self._queue: deque[int] = deque(range(slots.groups))
+        self._home = [group * lanes // slots.groups for group in range(slots.groups)]
+        self._queues: list[deque[int]] = [deque() for _ in range(lanes)]
         self._round = 0  # number of the advance() that runs
         self._working = 0  # lanes still in this round
         self._held = 0  # groups in the hands of a lane
@@ -93,7 +116,8 @@ class Lanes:
         self._closed = False
         self._error: BaseException | None = None
         self._threads = [
-            threading.Thread(target=self._lane, name=f"lane-{i}", daemon=True) for i in range(lanes)
+            threading.Thread(target=self._lane, args=(i,), name=f"lane-{i}", daemon=True)
+            for i in range(lanes)
         ]
         for thread in self._threads:
             thread.start()
@@ -123,12 +147,14 @@ class Lanes:
                 raise LudusError("these lanes are closed")
             if self._error is not None:
                 raise LudusError("these lanes stopped at an error earlier") from self._error
-            waiting = [group for group in self._queue if self._slots.busy(group)]
-            if not waiting:
+            # A group that is done is in no queue; new games bring it back to its lane.
+            queued = {group for queue in self._queues for group in queue}
+            for group in range(self._slots.groups):
+                if group not in queued and self._slots.busy(group):
+                    self._queues[self._home[group]].append(group)
+            if not any(self._queues):
                 return False
-            # Groups that are done leave the queue for the round; new games may bring them back.
-            resting = [group for group in self._queue if group not in waiting]
-            self._queue = deque(waiting)
+            passes = self._slots.passes()
             self._deadline = time.monotonic() + seconds
             self._stop = False
             self._working = len(self._threads)
@@ -144,12 +170,18 @@ class Lanes:
                     self._changed.wait()
                 raise
             finally:
-                left = bool(self._queue)
-                missing = set(range(self._slots.groups)) - set(self._queue) - set(resting)
-                self._queue.extend(sorted(missing | set(resting)))
+                self._add_passes(passes)
             if self._error is not None:
                 raise self._error
-            return left
+            return any(self._queues)
+
+    def _add_passes(self, before: Mapping[str, float]) -> None:
+        """The time inside the slots since then; a lane knows it only as not spent elsewhere."""
+        now = self._slots.passes()
+        for name in ("tree", "encode", "expand"):
+            spent = now[name] - before[name]
+            setattr(self.seconds, name, getattr(self.seconds, name) + spent)
+            self.seconds.idle -= spent
 
     def close(self) -> None:
         """End the threads. May be called twice; :meth:`advance` is refused afterwards."""
@@ -167,7 +199,7 @@ class Lanes:
 
     # -- inside a lane -----------------------------------------------------------------------
 
-    def _lane(self) -> None:
+    def _lane(self, lane: int) -> None:
         seen = 0
         while True:
             with self._changed:
@@ -177,73 +209,88 @@ class Lanes:
                     return
                 seen = self._round
             mine = PhaseSeconds()
+            start = time.perf_counter()
             try:
-                self._work(mine)
+                self._work(lane, mine)
             finally:
+                mine.idle = time.perf_counter() - start - mine.network - mine.choose
                 with self._changed:
                     self.seconds.add(mine)
                     self._working -= 1
                     self._changed.notify_all()
 
-    def _work(self, mine: PhaseSeconds) -> None:
+    def _work(self, lane: int, mine: PhaseSeconds) -> None:
         """Take groups until the time is over, nothing is left or something failed."""
-        while (group := self._take(first=mine.turns == 0)) is not None:
+        while (group := self._take(lane, first=mine.turns == 0)) is not None:
             left = False
             try:
-                left = self._turn(group, mine)
+                left = self._stay(group, mine)
             except BaseException as error:  # noqa: BLE001 - raised again by advance()
                 with self._changed:
                     self._error = self._error or error
                     self._stop = True
             finally:
-                with self._changed:
-                    self._held -= 1
-                    if left:
-                        self._queue.append(group)
-                    self._changed.notify_all()
+                self._leave(lane, group, left=left)
 
-    def _take(self, *, first: bool) -> int | None:
+    def _over(self) -> bool:
+        return self._stop or time.monotonic() >= self._deadline
+
+    def _take(self, lane: int, *, first: bool) -> int | None:
+        """The next group: of this lane, else of the lane with the most waiting."""
         with self._changed:
             while True:
-                over = time.monotonic() >= self._deadline and not first
-                if self._stop or over or (not self._queue and not self._held):
+                if self._stop or (self._over() and not first):
                     return None
-                if self._queue:
+                queue = self._queues[lane] or max(self._queues, key=len)
+                if queue:
                     self._held += 1
-                    return self._queue.popleft()
+                    return queue.popleft()
+                if not self._held:
+                    return None
                 self._changed.wait(0.05)  # another lane may bring its group back
                 first = False
 
+    def _stay(self, group: int, mine: PhaseSeconds) -> bool:
+        """Turns of a group until its stint or the time is over; whether games are left in it."""
+        while self._turn(group, mine):
+            self._stint[group] += 1
+            if self._stint[group] >= _STINT or self._over():
+                return True
+        return False
+
+    def _leave(self, lane: int, group: int, *, left: bool) -> None:
+        with self._changed:
+            self._held -= 1
+            if left and self._stint[group] < _STINT:
+                self._queues[lane].appendleft(group)  # the time was over: it goes on later
+            else:
+                self._stint[group] = 0
+                if left:
+                    self._queues[lane].append(group)
+            self._home[group] = lane
+            self._changed.notify_all()
+
     def _turn(self, group: int, mine: PhaseSeconds) -> bool:
-        """One turn of a group; returns whether games are left in it."""
+        """One turn of a group; returns whether games may be left in it."""
         asked = 0
         for index, player in enumerate(self._players):
             if isinstance(player, SearchPlayer):
-                asked += self._search(group, index, player, mine)
+                rows, seconds = self._asking[group, index].turn()
+                mine.network += seconds
+                mine.rows += rows
+                asked += rows
             else:
                 asked += self._choose(group, index, player, mine)
         mine.turns += 1
-        left = self._slots.busy(group)
-        self._idle[group] = 0 if asked or not left else self._idle[group] + 1
-        if self._idle[group] > _IDLE_TURNS:
+        if asked:
+            self._unasked[group] = 0
+            return True
+        if not self._slots.busy(group):
+            return False
+        self._unasked[group] += 1
+        if self._unasked[group] > _IDLE_TURNS:
             raise LudusError(f"group {group} has games left but asks no player anything")
-        return left
-
-    def _search(self, group: int, index: int, player: SearchPlayer, mine: PhaseSeconds) -> int:
-        batch = self._batches[group, index]
-        start = time.perf_counter()
-        rows = self._slots.collect(group, index)
-        collected = time.perf_counter()
-        mine.collect += collected - start
-        if rows == 0:
-            return 0
-        player.evaluator.evaluate(batch)
-        evaluated = time.perf_counter()
-        self._slots.supply(group, index, batch.logits, batch.values)
-        mine.evaluate += evaluated - collected
-        mine.supply += time.perf_counter() - evaluated
-        mine.rows += rows
-        return rows
+        return True
 
     def _choose(self, group: int, index: int, player: Player, mine: PhaseSeconds) -> int:
         start = time.perf_counter()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ludus import _core
 from ludus.errors import GameError
-from ludus.evaluators import LeafBatch
+from ludus.players.asking import Asking
 from ludus.players.player import ExternalPlayer, Player, SearchPlayer, slots_settings
 
 _GROUP = 64  # slots of the smallest group, for each searching player
@@ -45,14 +45,11 @@ class SingleGame:
             ],
             record=True,
         )
-        self._batches: dict[int, LeafBatch] = {}
-        for index, player in enumerate(players):
-            if isinstance(player, SearchPlayer):
-                batch = LeafBatch.allocate(game, self._slots.rows, self._slots.legal_capacity)
-                self._slots.bind(
-                    0, index, batch.observations, batch.seats, batch.legal, batch.offsets
-                )
-                self._batches[index] = batch
+        self._asking = {
+            index: Asking(self._slots, game, 0, index, player)
+            for index, player in enumerate(players)
+            if isinstance(player, SearchPlayer)
+        }
         self._slots.schedule(
             np.zeros(1, np.int64),
             np.array([seed], np.uint64),
@@ -75,7 +72,8 @@ class SingleGame:
         while not waiting and self._slots.busy(0):
             for index, player in enumerate(self._players):
                 if isinstance(player, SearchPlayer):
-                    self._search(index, player)
+                    while self._asking[index].turn()[0]:
+                        pass
                 elif waiting := self._ask(index, player):
                     break
         self._require_whole()
@@ -103,11 +101,7 @@ class SingleGame:
         while True:
             for index, player in enumerate(self._players):
                 if isinstance(player, SearchPlayer):
-                    rows = self._slots.collect(0, index)
-                    if rows:
-                        batch = self._batches[index]
-                        player.evaluator.evaluate(batch)
-                        self._slots.supply(0, index, batch.logits, batch.values)
+                    self._asking[index].turn()
                 else:
                     self._ask(index, player)
             self._require_whole()
@@ -124,12 +118,6 @@ class SingleGame:
     def _require_whole(self) -> None:
         for _, sentence in self._slots.failures():
             raise GameError(sentence)
-
-    def _search(self, index: int, player: SearchPlayer) -> None:
-        batch = self._batches[index]
-        while self._slots.collect(0, index):
-            player.evaluator.evaluate(batch)
-            self._slots.supply(0, index, batch.logits, batch.values)
 
     def _ask(self, index: int, player: Player | None) -> bool:
         """Let an outside player move; whether it is a person, who must be waited for."""

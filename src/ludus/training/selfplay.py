@@ -45,6 +45,11 @@ _COUNTED = (
 )
 """Counters of the slots that are summed over all processes that worked on a phase."""
 
+_PHASES = {"seconds_softmax": "expand"} | {
+    f"seconds_{name}": name for name in ("tree", "encode", "network", "idle")
+}
+"""Figures of the record -> phases of the lanes."""
+
 
 class SelfplayPhase:
     """Games ``[iteration * n, (iteration + 1) * n)`` of the run, each keyed by its number."""
@@ -79,7 +84,7 @@ class SelfplayPhase:
         self._units = 0
         self._started = time.monotonic()
         self._here = 0
-        self._sums = {**dict.fromkeys(_COUNTED, 0), "seconds": 0.0}
+        self._sums = {**dict.fromkeys(_COUNTED, 0), **dict.fromkeys(_PHASES, 0.0), "seconds": 0.0}
         self._times, self._roots = EvaluatorTimes(), RootFigures()
         if saved is not None:
             self._sums.update(saved["sums"])
@@ -159,6 +164,10 @@ class SelfplayPhase:
         now = self._slots.counters()
         return {
             **{name: self._sums[name] + now[name] - self._before[name] for name in _COUNTED},
+            **{
+                name: self._sums[name] + getattr(self._lanes.seconds, phase)
+                for name, phase in _PHASES.items()
+            },
             "seconds": self._sums["seconds"] + time.monotonic() - self._started,
         }
 
@@ -280,6 +289,7 @@ class SelfplayPhase:
             "budgets": self._budgets,
             "lanes": session.lanes,
             "seconds": seconds,
+            **{name: totals[name] for name in _PHASES},
         }
         session.run.counters.add("simulations", int(totals["simulations"]))
         session.record["selfplay"].update(figures, finished_ms=now_ms())

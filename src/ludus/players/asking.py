@@ -1,0 +1,53 @@
+"""One searching player at one group of slots: its leaves go out, its answers come back."""
+
+from __future__ import annotations
+
+import time
+
+from ludus import _core
+from ludus.evaluators import LeafBatch, UniformEvaluator
+from ludus.nets import GameShape
+from ludus.players.player import SearchPlayer
+
+
+class Asking:
+    """The arrays of a group and a player, bound to the slots, and the calls of a turn.
+
+    A :class:`ludus.evaluators.UniformEvaluator` looks at nothing and answers alike: for it nothing
+    is encoded, listed or carried over, and the slots answer themselves.
+    """
+
+    def __init__(
+        self, slots: _core.Slots, game: GameShape, group: int, index: int, player: SearchPlayer
+    ) -> None:
+        """Lend the arrays.
+
+        Args:
+            slots: the games.
+            game: gives the sizes.
+            group: of the slots.
+            index: of the player in the slots.
+            player: who answers.
+        """
+        self._slots, self._group, self._index = slots, group, index
+        self._evaluator = player.evaluator
+        self._batch: LeafBatch | None = None
+        if isinstance(player.evaluator, UniformEvaluator):
+            slots.bind(group, index)
+            return
+        batch = self._batch = LeafBatch.allocate(game, slots.rows, slots.legal_capacity)
+        slots.bind(group, index, batch.observations, batch.seats, batch.legal, batch.offsets)
+
+    def turn(self) -> tuple[int, float]:
+        """Ask once; returns the leaves that were answered and the seconds in the evaluator."""
+        rows = self._slots.collect(self._group, self._index)
+        if rows == 0:
+            return 0, 0.0
+        if self._batch is None:
+            self._slots.supply_uniform(self._group, self._index)
+            return rows, 0.0
+        start = time.perf_counter()
+        self._evaluator.evaluate(self._batch)
+        seconds = time.perf_counter() - start
+        self._slots.supply(self._group, self._index, self._batch.logits, self._batch.values)
+        return rows, seconds
