@@ -14,6 +14,7 @@ namespace ludus {
 void bind_games(nb::module_& m);
 void bind_slots(nb::module_& m);
 void bind_rows(nb::module_& m);
+void bind_losses(nb::module_& m);
 void bind_oracles(nb::module_& m);
 }  // namespace ludus
 
@@ -37,5 +38,6 @@ NB_MODULE(_core, m) {
   ludus::bind_games(m);
   ludus::bind_slots(m);
   ludus::bind_rows(m);
+  ludus::bind_losses(m);
   ludus::bind_oracles(m);
 }
