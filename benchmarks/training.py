@@ -58,8 +58,12 @@ class _Bare:
         self.ready = []
         for update in range(count):
             rows = sampler.rows(update, BATCH)
-            dense = (rows.observations, rows.target, rows.blocked, rows.value, rows.margin)
-            self.ready.append([torch.from_numpy(array) for array in dense if array is not None])
+            target = np.zeros((BATCH, net.num_actions), np.float32)
+            target.reshape(-1)[rows.legal] = rows.policy
+            blocked = np.full((BATCH, net.num_actions), -1e9, np.float32)
+            blocked.reshape(-1)[rows.legal] = 0.0
+            dense = (rows.observations, target, blocked, rows.value, rows.margin)
+            self.ready.append([torch.from_numpy(array) for array in dense])
 
     def run(self) -> float:
         """An update on each of the batches."""

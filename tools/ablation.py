@@ -176,8 +176,9 @@ def train(job: Mapping[str, Any], stop: Stop) -> dict[str, Any] | None:
     )
     # Time before the last commit counts, time after it is as lost as the work.
     spent = float((read_json(clock) or {"seconds": 0.0})["seconds"])
-    began, budget = time.process_time(), 60.0 * float(job["minutes"])
+    budget = 60.0 * float(job["minutes"])
     session = open_session(request, lambda text: None)
+    began = time.process_time()  # loading the program is not learning
     committed = session.run.manifest.sequence
 
     def used_up() -> bool:

@@ -15,6 +15,7 @@ void bind_games(nb::module_& m);
 void bind_slots(nb::module_& m);
 void bind_rows(nb::module_& m);
 void bind_answer(nb::module_& m);
+void bind_losses(nb::module_& m);
 void bind_oracles(nb::module_& m);
 }  // namespace ludus
 
@@ -39,5 +40,6 @@ NB_MODULE(_core, m) {
   ludus::bind_slots(m);
   ludus::bind_rows(m);
   ludus::bind_answer(m);
+  ludus::bind_losses(m);
   ludus::bind_oracles(m);
 }

@@ -19,7 +19,6 @@ struct PyDecoder {
   nb::dict columns;  // keeps the borrowed arrays alive
   std::unique_ptr<RowDecoder> decoder;
   size_t width;
-  size_t actions;
   std::shared_ptr<const Game> game;
 };
 
@@ -58,8 +57,7 @@ PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visi
   const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
   auto own = fresh(game.game);
   return {nb::cast<nb::dict>(columns.attr("copy")()), std::make_unique<RowDecoder>(own, view, rule),
-          static_cast<size_t>(info.observation_size), static_cast<size_t>(info.num_actions),
-          std::move(own)};
+          static_cast<size_t>(info.observation_size), std::move(own)};
 }
 
 nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies) {
@@ -103,8 +101,6 @@ size_t fill(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32
   out.capacity = lend("legal", 0, out.legal);
   lend("policy", out.capacity, out.policy);
   lend("offsets", count + 1, out.offsets);
-  lend("target", count * d.actions, out.target);
-  lend("blocked", count * d.actions, out.blocked);
   lend("value", count, out.value);
   lend("margin", count, out.margin);
   lend("root_value", count, out.root_value);

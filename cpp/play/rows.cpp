@@ -76,8 +76,6 @@ size_t RowDecoder::fill(size_t count, const int64_t* games, const int32_t* plies
   const auto width = static_cast<size_t>(info.observation_size);
   const auto seats = static_cast<size_t>(info.num_seats);
   const auto columns = static_cast<size_t>(info.num_actions);
-  if (out.target != nullptr) std::fill_n(out.target, count * columns, 0.0F);
-  if (out.blocked != nullptr) std::fill_n(out.blocked, count * columns, kBlocked);
   size_t first = 0;  // entry of `legal` and `policy` at which the row begins
   out.offsets[0] = 0;
   Cursor at;
@@ -108,12 +106,8 @@ size_t RowDecoder::fill(size_t count, const int64_t* games, const int32_t* plies
       policy_target(view_, rule_, p, at.edge, legal, policy);
     else
       std::fill_n(policy, legal, 1.0F / static_cast<float>(legal));
-    for (int i = 0; i < legal; ++i) {
-      const size_t cell = row * columns + actions[i];
-      out.legal[first + static_cast<size_t>(i)] = static_cast<int32_t>(cell);
-      if (out.target != nullptr && teaches) out.target[cell] = policy[i];
-      if (out.blocked != nullptr) out.blocked[cell] = 0.0F;
-    }
+    for (int i = 0; i < legal; ++i)
+      out.legal[first + static_cast<size_t>(i)] = static_cast<int32_t>(row * columns + actions[i]);
     first += static_cast<size_t>(legal);
     out.offsets[row + 1] = static_cast<int32_t>(first);
     const float* scores = view_.scores + g * seats;

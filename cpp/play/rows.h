@@ -42,10 +42,6 @@ struct TrainingRows {
   std::vector<uint8_t> searched;    // [rows] 0: no target, `policy` is uniform
 };
 
-// Added to the logits of illegal actions: probability and gradient become 0, and times 0 it is 0,
-// not NaN.
-inline constexpr float kBlocked = -1e9F;
-
 // Borrowed room for rows, meaning as in TrainingRows.
 struct RowArrays {
   size_t capacity = 0;  // entries of `legal` and `policy`
@@ -53,8 +49,6 @@ struct RowArrays {
   int32_t* legal = nullptr;
   int32_t* offsets = nullptr;
   float* policy = nullptr;
-  float* target = nullptr;   // [rows, num_actions] policy, 0 in rows without a target; or null
-  float* blocked = nullptr;  // [rows, num_actions] 0 for legal actions, else kBlocked; or null
   float* value = nullptr;
   float* margin = nullptr;
   float* root_value = nullptr;

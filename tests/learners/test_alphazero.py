@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from tests.twins import loss_twin
 
 from ludus import _core, nets
 from ludus.errors import ConfigError, NumericsError, VersionError
@@ -61,21 +62,32 @@ def same(one, other):
 # ---- the loss
 
 
+def loss(logits, value, margin, rows, **weights):
+    """The core's loss of an output with these heads before their tanh, f32 arrays."""
+    heads = [logits, value[:, None], *([] if margin is None else [margin[:, None]])]
+    padding = np.full((len(rows), 5), 7.0, np.float32)
+    fused = np.concatenate([*heads, padding], axis=1).astype(np.float32)
+    losses, gradient = alphazero_losses(
+        torch.from_numpy(fused), rows, actions=ACTIONS, margin=margin is not None, **weights
+    )
+    gradient = gradient.numpy()
+    assert not gradient[:, -5:].any(), "unused columns have no gradient"
+    return losses, gradient
+
+
 def test_the_floor_of_the_policy_loss_is_the_entropy_of_the_target():
     """Logits that are the logarithm of the target reach the floor: softmax is applied once."""
     rows = make_rows()
     target = dense(rows)
-    logits = torch.from_numpy(np.log(np.maximum(target, 1e-30))).clone()
-    logits[torch.from_numpy(target == 0)] = 25.0  # illegal actions must not matter
-    logits.requires_grad_()
-    zero = torch.zeros(64)
-    losses = alphazero_losses(logits, zero, zero, rows)
+    logits = np.log(np.maximum(target, 1e-30))
+    logits[target == 0] = 25.0  # illegal actions must not matter
+    zero = np.zeros(64)
+    losses, gradient = loss(logits, zero, zero, rows)
     entropy = -(target * np.log(np.maximum(target, 1e-30))).sum(1).mean()
-    assert losses.policy.item() == pytest.approx(entropy, abs=1e-5)
-    assert losses.target_entropy.item() == pytest.approx(entropy, abs=1e-5)
-    assert losses.entropy.item() == pytest.approx(entropy, abs=1e-5)
-    losses.policy.backward()
-    assert float(logits.grad.abs().max()) < 1e-6, "the floor is a minimum"
+    assert losses.policy == pytest.approx(entropy, abs=1e-5)
+    assert losses.target_entropy == pytest.approx(entropy, abs=1e-5)
+    assert losses.entropy == pytest.approx(entropy, abs=1e-5)
+    assert np.abs(gradient[:, :ACTIONS]).max() < 1e-6, "the floor is a minimum"
 
 
 def test_losses_by_hand():
@@ -89,26 +101,72 @@ def test_losses_by_hand():
         root_value=np.array([0.0, 0.0], np.float32),
         searched=np.array([1, 0], np.uint8),
     )
-    logits = torch.zeros(2, ACTIONS)
-    value, margin = torch.tensor([0.5, 0.0]), torch.tensor([0.0, 0.0])
-    losses = alphazero_losses(logits, value, margin, rows)
+    logits = np.zeros((2, ACTIONS))
+    value, margin = np.arctanh([0.5, 0.0]), np.zeros(2)
+    losses, gradient = loss(logits, value, margin, rows, value_weight=2.0)
     # The second row was not searched: the policy loss is that of the first alone.
-    assert losses.policy.item() == pytest.approx(np.log(2))
-    assert losses.entropy.item() == pytest.approx(np.log(2))
-    assert losses.value.item() == pytest.approx((0.25 + 1.0) / 2)
-    assert losses.margin.item() == pytest.approx(0.125)
-    mixed = alphazero_losses(logits, value, margin, rows, value_mix=0.5)
-    assert mixed.value.item() == pytest.approx((0.0 + 0.25) / 2)
+    assert losses.policy_rows == 1
+    assert losses.policy == pytest.approx(np.log(2))
+    assert losses.entropy == pytest.approx(np.log(2))
+    assert losses.value == pytest.approx((0.25 + 1.0) / 2)
+    assert losses.margin == pytest.approx(0.125)
+    assert gradient[0, :2] == pytest.approx([0.25, -0.25])
+    assert not gradient[0, 2:ACTIONS].any() and not gradient[1, :ACTIONS].any()
+    # Weight 2, derivative of the square 2 (v - t), of the tanh 1 - v^2, mean over 2 rows.
+    assert gradient[:, ACTIONS] == pytest.approx([2 * 2 * -0.5 * 0.75 / 2, 2 * 2 * 1.0 / 2])
+    assert not gradient[:, ACTIONS + 1].any(), "the margin's loss has weight 0"
+    mixed, _ = loss(logits, value, margin, rows, value_mix=0.5)
+    assert mixed.value == pytest.approx((0.0 + 0.25) / 2)
+    quiet, same_gradient = loss(logits, value, margin, rows, value_weight=2.0, entropies=False)
+    assert (quiet.entropy, quiet.target_entropy) == (0.0, 0.0)
+    assert np.array_equal(gradient, same_gradient)
 
 
-def test_illegal_actions_get_no_gradient():
+@pytest.mark.parametrize("margin_head", [True, False])
+@pytest.mark.parametrize("value_mix", [0.0, 0.3, 1.0])
+def test_the_core_and_plain_torch_agree_in_losses_and_gradients(margin_head, value_mix):
+    rows = dataclasses.replace(make_rows(), searched=(np.arange(64) % 3 > 0).astype(np.uint8))
+    generator = torch.Generator().manual_seed(5)
+    columns = ACTIONS + 1 + margin_head
+    output = 3 * torch.randn(64, columns, generator=generator)
+    output.requires_grad_()
+    value = torch.tanh(output[:, ACTIONS])
+    margin = torch.tanh(output[:, ACTIONS + 1]) if margin_head else None
+    twin = loss_twin.alphazero_losses(output[:, :ACTIONS], value, margin, rows, value_mix)
+    weights = {"value_weight": 0.7, "margin_weight": 0.3 if margin_head else 0.0}
+    total = twin.policy + 0.7 * twin.value + weights["margin_weight"] * twin.margin
+    total.backward()
+    array = output.detach().numpy()
+    losses, gradient = loss(
+        array[:, :ACTIONS],
+        array[:, ACTIONS],
+        array[:, ACTIONS + 1] if margin_head else None,
+        rows,
+        value_mix=value_mix,
+        **weights,
+    )
+    for name in ("policy", "value", "margin", "entropy", "target_entropy"):
+        assert getattr(losses, name) == pytest.approx(getattr(twin, name).item(), rel=1e-5), name
+    assert losses.policy_rows == twin.policy_rows == 42
+    assert gradient[:, :columns] == pytest.approx(output.grad.numpy(), abs=2e-7, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "value", "sentence"),
+    [
+        ("legal", 0, ACTIONS, "not its own"),
+        ("legal", -1, 0, "not its own"),
+        ("offsets", 1, 0, "do not fit"),
+        ("offsets", -1, 10**6, "do not fit"),
+    ],
+)
+def test_rows_that_contradict_themselves_are_refused(name, index, value, sentence):
     rows = make_rows()
-    logits = torch.randn(64, ACTIONS, requires_grad=True)
-    zero = torch.zeros(64)
-    alphazero_losses(logits, zero, zero, rows).policy.backward()
-    illegal = torch.from_numpy(dense(rows) == 0)
-    assert float(logits.grad[illegal].abs().max()) == 0.0
-    assert float(logits.grad[~illegal].abs().max()) > 0.0
+    array = getattr(rows, name).copy()
+    array[index] = value
+    zero = np.zeros(64)
+    with pytest.raises(ValueError, match=sentence):
+        loss(np.zeros((64, ACTIONS)), zero, zero, dataclasses.replace(rows, **{name: array}))
 
 
 def test_rows_without_any_search_give_no_policy_loss():
@@ -117,19 +175,6 @@ def test_rows_without_any_search_give_no_policy_loss():
     learner.begin_iteration(None, 5)
     metrics = learner.step(rows)
     assert metrics["loss_policy"] == 0.0 and metrics["loss_value"] > 0.0
-
-
-def test_targets_laid_out_by_the_decoder_give_the_same_losses():
-    rows = dataclasses.replace(make_rows(), searched=(np.arange(64) % 3 > 0).astype(np.uint8))
-    target = dense(rows) * rows.searched[:, None]
-    blocked = np.where(dense(rows) > 0, 0.0, -1e9).astype(np.float32)
-    ready = dataclasses.replace(rows, target=target, blocked=blocked)
-    outputs = torch.randn(64, ACTIONS), torch.rand(64), torch.rand(64)
-    one, other = alphazero_losses(*outputs, rows), alphazero_losses(*outputs, ready)
-    assert one.policy_rows == other.policy_rows == 42
-    for name in ("policy", "value", "margin", "entropy", "target_entropy"):
-        assert getattr(one, name).item() == getattr(other, name).item(), name
-    assert one.policy.item() > one.target_entropy.item() > 0
 
 
 # ---- learning

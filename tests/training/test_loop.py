@@ -180,8 +180,8 @@ def starts(monkeypatch) -> list[dict[str, np.ndarray]]:
     found = []
     real = AlphaZeroLearner.begin_iteration
 
-    def begin(self, weights, steps_target):
-        real(self, weights, steps_target)
+    def begin(self, weights, steps_target, **values):
+        real(self, weights, steps_target, **values)
         assert not any(name.startswith("adam/") for name in self.state())
         found.append({name: array.copy() for name, array in self.weights().items()})
 
@@ -295,7 +295,7 @@ def test_bad_numbers_are_never_committed(tmp_path, monkeypatch):
     path = tmp_path / "run"
     real = ReplaySampler.rows
 
-    def rows(self, update, batch_size):
+    def rows(self, update, batch_size, *, into=None):
         found = real(self, update, batch_size)
         if update == 5:
             found.value[0] = np.nan

@@ -170,16 +170,22 @@ class AlphaZeroLearner:
                     fused = self.net.fused(observations)
             else:
                 fused = self.net.fused(observations)
-            logits, value, margin = self.net.split(fused.float())
-            losses = alphazero_losses(
-                logits, value, margin if self.net.spec.margin else None, rows, self.value_mix
+            losses, gradient = alphazero_losses(
+                fused.float(),
+                rows,
+                actions=self.net.num_actions,
+                margin=self.net.spec.margin,
+                value_weight=settings.value_weight,
+                margin_weight=settings.margin_weight,
+                value_mix=self.value_mix,
+                entropies=report,
             )
             total = losses.policy + settings.value_weight * losses.value
             if settings.margin_weight > 0.0:
-                total = total + settings.margin_weight * losses.margin
-            total.backward()  # type: ignore[no-untyped-call]
+                total += settings.margin_weight * losses.margin
+            fused.backward(gradient.to(fused.dtype))  # type: ignore[no-untyped-call]
             norm = self._flat.gradient.norm().item()
-            for name, number in (("loss_total", total.item()), ("grad_norm", norm)):
+            for name, number in (("loss_total", total), ("grad_norm", norm)):
                 if not math.isfinite(number):
                     raise NumericsError(f"update {self.update}: {name} is {number}")
             rate = self._rates.at(self.iteration_step, self.steps_target)
@@ -189,15 +195,15 @@ class AlphaZeroLearner:
             self._apply(rate)
         return metrics
 
-    def _metrics(self, total: Tensor, losses: Losses, norm: float, rate: float) -> dict[str, float]:
+    def _metrics(self, total: float, losses: Losses, norm: float, rate: float) -> dict[str, float]:
         """Numbers of this update, refused where they are not finite."""
         metrics = {
-            "loss_total": total.item(),
-            "loss_policy": losses.policy.item(),
-            "loss_value": losses.value.item(),
-            "loss_margin": losses.margin.item(),
-            "entropy": losses.entropy.item(),
-            "target_entropy": losses.target_entropy.item(),
+            "loss_total": total,
+            "loss_policy": losses.policy,
+            "loss_value": losses.value,
+            "loss_margin": losses.margin,
+            "entropy": losses.entropy,
+            "target_entropy": losses.target_entropy,
             "policy_rows": losses.policy_rows,
             "grad_norm": norm,
             "lr": rate,

@@ -30,9 +30,6 @@ class TrainingRows:
         root_value: f32[n], value that the search found, mover's view; ``value`` where none ran.
         searched: u8[n], 0 where ``policy`` is uniform and must not be learned: no search ran, or
             one on the small budget of the playout cap.
-        target: f32[n, num_actions], ``policy`` laid out flat, rows with ``searched`` 0 all 0; None
-            where the decoder was not asked for it.
-        blocked: f32[n, num_actions], 0 for legal actions and -1e9 for all others; or None.
     """
 
     observations: npt.NDArray[np.float32]
@@ -43,8 +40,6 @@ class TrainingRows:
     margin: npt.NDArray[np.float32]
     root_value: npt.NDArray[np.float32]
     searched: npt.NDArray[np.uint8]
-    target: npt.NDArray[np.float32] | None = None
-    blocked: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -75,8 +70,6 @@ def row_buffers(game: _core.Game, count: int) -> TrainingRows:
         margin=_aligned((count,), np.float32),
         root_value=_aligned((count,), np.float32),
         searched=_aligned((count,), np.uint8),
-        target=_aligned((count, game.num_actions), np.float32),
-        blocked=_aligned((count, game.num_actions), np.float32),
     )
 
 
