@@ -1,7 +1,7 @@
 """Saving and loading of a real run: commit, checkpoint container, restart; beside plain files.
 
-The run is a Yatzy run of the recipe after a first iteration's self-play and some training, in a
-folder below ``build`` (the disk of the clone, not a memory file system), and is removed afterwards.
+The run is a Yatzy run of the recipe after a short self-play and some training, in a folder
+below ``build`` (the disk of the clone, not a memory file system), and is removed afterwards.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from ludus.training.session import Session
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def _session(path: Path) -> Session:
-    """A run that has played and learned a little."""
-    request = TrainRequest.make(
-        "yatzy", run=path, assignments=["selfplay.games_per_iteration=512"], environment={}
-    )
+def _session(path: Path, games: int) -> Session:
+    """A run that has played so many games and learned a little."""
+    settings = [f"selfplay.games_per_iteration={games}", "replay.games_per_shard=32"]
+    request = TrainRequest.make("yatzy", run=path, assignments=settings, environment={})
     session = open_session(request, lambda text: None)
     playing = SelfplayPhase(session, None)
     while playing.advance(0.5):
@@ -62,7 +61,7 @@ def measure(quick: bool) -> list[Figure]:
     """Megabytes a second and milliseconds of each."""
     (ROOT / "build").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT / "build") as folder:
-        session = _session(Path(folder) / "run")
+        session = _session(Path(folder) / "run", 64 if quick else 512)
         try:
             return _saving(session, Path(folder), quick)
         finally:

@@ -90,14 +90,16 @@ def test_frames_outside_of_a_name_are_left_out():
 
 def test_compiled_code_is_split_by_its_counters_and_nothing_is_lost():
     folded = {("lane", "a:b"): 1001, ("lane", "a:b", "c:d"): 500, ("main", "x:y"): 7}
-    found = spread(folded, "a:b", {"tree (core)": 3.0, "encode (core)": 1.0, "idle (core)": 0.0})
+    found = spread(
+        folded, ("a:b", "q:r"), {"tree (core)": 3.0, "encode (core)": 1.0, "idle (core)": 0.0}
+    )
     assert found == {
         ("lane", "a:b", "tree (core)"): 751,
         ("lane", "a:b", "encode (core)"): 250,
         ("lane", "a:b", "c:d"): 500,
         ("main", "x:y"): 7,
     }
-    assert spread(folded, "a:b", {"tree (core)": 0.0}) == folded
+    assert spread(folded, ("a:b", "q:r"), {"tree (core)": 0.0}) == folded
 
 
 def test_folded_files_are_what_other_viewers_read(tmp_path):
@@ -225,7 +227,7 @@ def test_a_profile_of_self_play(capsys, tmp_path, tiny):
     for name in shares:
         assert re.search(rf"^{name} ", out, re.M)
     folded = (tmp_path / "p/flame.folded").read_text()
-    assert re.search(r"^lanes;.*Lanes\._search;\w+ \(core\) \d+$", folded, re.M)
+    assert re.search(r"^lanes;.*;ludus\.players\.\w+:[\w.]+;\w+ \(core\) \d+$", folded, re.M)
     assert "ludus.cli" not in folded, "what started the profile is no part of it"
     assert bars((tmp_path / "p/flame.svg").read_text())
     native = (tmp_path / "p/native.svg").exists()

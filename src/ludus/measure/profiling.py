@@ -27,13 +27,13 @@ from ludus.training.session import Session
 
 ABOUT = {
     "collect": "walking trees to their leaves, encoding them",
-    "tree": "walking trees to their leaves",
+    "tree": "walking trees to their leaves, playing moves, priors",
     "encode": "observations and legal actions of leaves",
     "evaluate": "the evaluator: network and gathering of its answer",
     "network": "the evaluator: network and gathering of its answer",
     "softmax": "priors of the answered leaves",
     "supply": "priors and values of the answers, into the trees",
-    "expand": "answers into the trees",
+    "expand": "answers into the trees, values back to their roots",
     "choose": "players that are no search",
     "idle": "lanes that wait: for groups, or for the main thread",
     "rows": "drawing and decoding training rows",
@@ -43,10 +43,17 @@ ABOUT = {
 """What the phases are, for people."""
 
 _OUTSIDE = ("evaluate", "network", "choose", "idle")
-"""Phases of a lane that are not inside the core's calls of ``ludus.players.lanes``."""
+"""Phases of a lane that are not inside the core's calls for a searching player."""
 
 _LANE = "lane-"
 """How the names of the lanes' threads begin."""
+
+_ENTERS_CORE = (
+    "ludus.players.lanes:Lanes._search",
+    "ludus.players.lanes:Lanes._turn",
+    "ludus.players.asking:",
+)
+"""Calls of a lane that are inside the core nearly all of their time."""
 
 _HERE = "ludus.measure.profiling:"
 _TRAIN_GAMES = 256
@@ -202,7 +209,7 @@ def profile_selfplay(
     together = Counter[Stack]()
     for stack, weight in profile.stacks.items():  # lanes do the same: one tower, not one each
         together["lanes" if stack[0].startswith(_LANE) else stack[0], *stack[1:]] += weight
-    profile.stacks = spread(together, "ludus.players.lanes:Lanes._search", inside)
+    profile.stacks = spread(together, _ENTERS_CORE, inside)
     return profile
 
 

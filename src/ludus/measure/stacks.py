@@ -110,12 +110,14 @@ def without_waits(folded: Mapping[Stack, int], keep: str) -> Folded:
     }
 
 
-def spread(folded: Mapping[Stack, int], top: str, shares: Mapping[str, float]) -> Folded:
+def spread(
+    folded: Mapping[Stack, int], tops: tuple[str, ...], shares: Mapping[str, float]
+) -> Folded:
     """Put leaves below stacks that end in compiled code, by known shares.
 
     Args:
         folded: stacks.
-        top: stacks whose last name begins with this get the leaves.
+        tops: stacks whose last name begins with one of these get the leaves.
         shares: weight of each leaf; where they sum to 0 nothing is changed.
     """
     total = sum(shares.values())
@@ -123,7 +125,7 @@ def spread(folded: Mapping[Stack, int], top: str, shares: Mapping[str, float]) -
         return dict(folded)
     found: Counter[Stack] = Counter()
     for stack, weight in folded.items():
-        if not stack[-1].startswith(top):
+        if not stack[-1].startswith(tops):
             found[stack] += weight
             continue
         left = weight
