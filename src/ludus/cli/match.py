@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ludus.cli.output import note, print_json, say, table
-from ludus.cli.playing import drive, lanes_or_default, percent, prepare_threads
+from ludus.cli.playing import (
+    GAME_OF_RUN_HELP,
+    chosen_game,
+    drive,
+    lanes_or_default,
+    percent,
+    prepare_threads,
+)
 from ludus.cli.progress import Work
 from ludus.errors import UserError
 
@@ -26,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def match(
     player_a: Annotated[str, typer.Argument(help="A player or a run directory.")],
     player_b: Annotated[str, typer.Argument(help="Its opponent.")],
-    game: Annotated[str, typer.Option("--game", help="The game.")] = "yatzy",
+    game: Annotated[str | None, typer.Option("--game", help=GAME_OF_RUN_HELP)] = None,
     pairs: Annotated[
         int | None, typer.Option("--pairs", help="Seed pairs, two games each; 500 by default.")
     ] = None,
@@ -63,11 +70,10 @@ def match(
     unit. The last bound is one-sided: "at least x" is shown when it is above x.
     """
     from ludus.arena import Gate, GateSettings, Match, MatchSettings
-    from ludus.games import get_game
     from ludus.players import parse_player
 
     prepare_threads()
-    entry = get_game(game)
+    entry = chosen_game(game, (player_a, player_b))
     chosen = _seeds(seeds, seed, pairs, unpaired, gate)
     settings = MatchSettings(lanes=lanes_or_default(lanes), paired=not unpaired)
     players = parse_player(player_a, entry), parse_player(player_b, entry)
@@ -79,12 +85,12 @@ def match(
         with_test = Gate(
             entry.rules, *players, chosen, GateSettings(pairs=count), settings, figures=figures
         )
-        report = _run_gate(with_test, game)
+        report = _run_gate(with_test, entry.name)
         if oracle:
             report["oracle"] = _agreement(entry, with_test.match.result(report["pairs"]))
     else:
         plain = Match(entry.rules, *players, chosen, settings, figures=figures)
-        report = _run_match(plain, game)
+        report = _run_match(plain, entry.name)
         if oracle:
             report["oracle"] = _agreement(entry, plain.result())
     if out is not None:

@@ -7,12 +7,12 @@ evaluation, so that the points of a curve differ by the player alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ludus import _core
 from ludus.arena import Match, MatchSettings, SeedSet, Solitaire
-from ludus.players import Player, parse_player
+from ludus.players import Player, known_players, parse_player
 from ludus.runs import ObjectRef
 from ludus.training.measures import has_solitaire, oracle_rates, solitaire
 from ludus.training.session import Session, now_ms
@@ -41,7 +41,7 @@ class EvaluatePhase:
         if saved is not None:
             self._tasks = list(saved["tasks"])
         elif due(session):
-            self._tasks = list(settings.opponents)
+            self._tasks = self._met(settings.opponents)
             if settings.solitaire_games and has_solitaire(session.entry):
                 self._tasks.append(SOLITAIRE)
         self._name: str | None = None
@@ -72,7 +72,9 @@ class EvaluatePhase:
             groups=session.settings.gating.groups,
         )
         seed = _core.derive_seed(session.settings.run.seed, "episode", _SEEDS_AT)
-        champion = session.opponent(session.champion, "champion", settings.simulations)
+        champion = session.opponent(
+            session.champion, "champion", settings.simulations, opening=name == "first"
+        )
         if name == SOLITAIRE:
             games = settings.solitaire_games + settings.solitaire_games % 2
             return solitaire(session.entry, champion, "champion", games, seed, how)
@@ -84,10 +86,23 @@ class EvaluatePhase:
             how,
         )
 
+    def _met(self, opponents: Iterable[str]) -> list[str]:
+        """Those that the game knows; the others are named in the events and not met."""
+        game = self._session.entry
+        names = {"first", *known_players(game)}
+        unknown = [
+            spec for spec in opponents if spec.partition(":")[0] not in names and "/" not in spec
+        ]
+        if unknown:
+            self._session.run.events.append("opponents_unknown", game=game.name, players=unknown)
+        return [spec for spec in opponents if spec not in unknown]
+
     def _opponent(self, name: str) -> Player:
         session = self._session
         if name == "first":
-            return session.opponent(session.first, "first", session.settings.evaluation.simulations)
+            return session.opponent(
+                session.first, "first", session.settings.evaluation.simulations, opening=True
+            )
         return parse_player(name, session.entry)
 
     def advance(self, seconds: float) -> bool:

@@ -6,7 +6,7 @@ values are found (recipe, preset, file, environment, command line) is in ``layer
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,10 @@ from ludus.training.schedules import Schedule
 
 MAX_SEED = 2**63 - 1
 """Seeds are below 2**63, so that every reader of YAML and JSON keeps them whole."""
+
+
+Budget = Annotated[int, Field(ge=0, le=60000)]
+"""Simulations of a decision."""
 
 
 def _may_change(**extra: Any) -> dict[str, Any]:
@@ -84,15 +88,15 @@ class SearchSettings(_Section):
     """The tree search of self-play; gating and evaluation change only what they name."""
 
     rule: Literal["puct", "gumbel"] = Field("gumbel", description="Rule at the root.")
-    budget_reroll: int = Field(
-        32, ge=0, le=60000, description="Simulations of a decision with rerolls left."
-    )
-    budget_mark: int = Field(
-        32, ge=0, le=60000, description="Simulations of a decision without rerolls left."
+    budget: int = Field(32, ge=0, le=60000, description="Simulations of a decision.")
+    budget_by_kind: dict[str, Budget] = Field(
+        {},
+        description="Simulations of decisions of a kind that the game names (`ludus games --json`),"
+        " where they differ from `budget`.",
     )
     budget_scale: Schedule = Field(
         Schedule(kind="constant", clock="iteration", start=1.0),
-        description="Factor of both budgets in self-play, by iteration or game.",
+        description="Factor of all budgets in self-play, by iteration or game.",
     )
     c_puct: float = Field(1.25, ge=0, description="Weight of the prior in PUCT.")
     fpu_reduction: float = Field(0.25, ge=0, le=2, description="First-play urgency below the node.")
@@ -236,6 +240,13 @@ class GatingSettings(_Section):
         64, ge=64, le=8192, multiple_of=64, description="Batch of a network in matches."
     )
     groups: int = Field(2, ge=1, le=256, description="Groups of slots in a match.")
+    opening_plies: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="First plies of a match between two networks in which both draw their moves at "
+        "temperature 1, so that games without dice differ; 0: both play their best.",
+    )
     oracle: bool = Field(
         True, description="Compare the candidate's decisions in gate games with the oracle's."
     )
@@ -260,7 +271,7 @@ class EvaluationSettings(_Section):
     )
     pairs: int = Field(64, ge=1, json_schema_extra=_may_change(), description="Seed pairs a match.")
     opponents: tuple[str, ...] = Field(
-        ("first", "random", "greedy", "oracle"),
+        ("first", "random"),
         json_schema_extra=_may_change(),
         description="Who is met: first (the run's first network) or player specifications.",
     )
