@@ -12,6 +12,12 @@ class InputError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A game that its user wrote raised, or answered what no game may: that game ends, the others go on.
+class GameFault : public InputError {
+ public:
+  using InputError::InputError;
+};
+
 // A number that is not finite where one must be.
 class NumericsError : public std::runtime_error {
  public:

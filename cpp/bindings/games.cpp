@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bindings/arrays.h"
+#include "bindings/python_game.h"
 #include "bindings/state.h"
 
 namespace ludus {
@@ -41,15 +42,28 @@ PyState from_bytes(std::shared_ptr<const Game> game, const void* bytes, size_t s
   require(size == expected, "A packed " + game->info().name + " position has " +
                                 std::to_string(expected) + " bytes, not " + std::to_string(size) +
                                 ".");
-  PyState state{std::move(game), {}};
-  std::memcpy(state.state.bytes, bytes, size);
-  state.game->validate(state.state.bytes);
+  PyState state{std::move(game), {}, {}};
+  state.game->adopt(bytes, state.state.bytes);
+  state.moved();
   return state;
+}
+
+// Rules in Python keep what was seen of positions that nobody holds any more; now and then it goes.
+void tidy(const Game& game) {
+  if (game.crowded()) game.keep_only({});
+}
+
+const PythonGame& require_own(const PyState& s) {
+  const PythonGame* own = python_game(*s.game);
+  require(own != nullptr, "The rules of " + s.game->info().name +
+                              " are compiled: its positions are no objects of Python.");
+  return *own;
 }
 
 template <class F>
 NumpyArray<float> by_seat(const PyState& s, F&& fill) {
   std::vector<float> out(static_cast<size_t>(s.game->info().num_seats));
+  const Access access(*s.game, Access::Call::brief);
   fill(out.data());
   return to_numpy(std::move(out));
 }
@@ -92,11 +106,15 @@ void bind_games(nb::module_& m) {
                    [](const PyGame& g) { return g.game->info().action_space_id; })
       .def_prop_ro("has_chance", [](const PyGame& g) { return g.game->info().has_chance; })
       .def_prop_ro("has_hidden", [](const PyGame& g) { return g.game->info().has_hidden; })
+      .def_prop_ro("interpreted", [](const PyGame& g) { return g.game->info().interpreted; })
       .def_prop_ro("margin_scale", [](const PyGame& g) { return g.game->info().margin_scale; })
       .def("initial",
            [](const PyGame& g) {
-             PyState state{g.game, {}};
+             const Access access(*g.game, Access::Call::brief);
+             tidy(*g.game);
+             PyState state{g.game, {}, {}};
              g.game->initial(state.state.bytes);
+             state.moved();
              return state;
            })
       .def(
@@ -113,6 +131,7 @@ void bind_games(nb::module_& m) {
                     "Packed states have " + std::to_string(info.state_size) + " bytes a row.");
             const auto width = static_cast<size_t>(info.observation_size);
             std::vector<float> out(states.shape(0) * width);
+            const Access access(*g.game, Access::Call::brief);
             for (size_t i = 0; i < states.shape(0); ++i) {
               const PyState s =
                   from_bytes(g.game, states.data() + i * states.shape(1), states.shape(1));
@@ -160,7 +179,10 @@ void bind_games(nb::module_& m) {
             require_kind(s, NodeKind::decision, "An action");
             require(s.game->is_legal(s.state.bytes, action),
                     "Action " + std::to_string(action) + " is illegal here.");
+            const Access access(*s.game, Access::Call::brief);
+            tidy(*s.game);
             s.game->apply(s.state.bytes, action);
+            s.moved();
           },
           nb::arg("action"))
       .def("outcomes",
@@ -183,7 +205,10 @@ void bind_games(nb::module_& m) {
             const int count = s.game->outcomes(s.state.bytes, ids.data(), probabilities.data());
             require(std::find(ids.begin(), ids.begin() + count, outcome) != ids.begin() + count,
                     "Outcome " + std::to_string(outcome) + " cannot happen here.");
+            const Access access(*s.game, Access::Call::brief);
+            tidy(*s.game);
             s.game->apply_outcome(s.state.bytes, outcome);
+            s.moved();
           },
           nb::arg("outcome"))
       .def(
@@ -212,17 +237,28 @@ void bind_games(nb::module_& m) {
           [](const PyState& s, int seat) {
             require_seat(s, seat);
             std::vector<float> out(static_cast<size_t>(s.game->info().observation_size));
+            const Access access(*s.game, Access::Call::brief);
             s.game->observe(s.state.bytes, seat, out.data());
             return to_numpy(std::move(out));
           },
           nb::arg("seat"))
       .def("packed",
            [](const PyState& s) {
-             return nb::bytes(reinterpret_cast<const char*>(s.state.bytes),
+             StateBytes packed;
+             s.game->pack(s.state.bytes, packed.bytes);
+             return nb::bytes(reinterpret_cast<const char*>(packed.bytes),
                               static_cast<size_t>(s.game->info().state_size));
            })
       .def("copy", [](const PyState& s) { return s; })
       .def("key", [](const PyState& s) { return s.game->key(s.state.bytes); })
+      .def_prop_ro("own", [](const PyState& s) { return require_own(s).own(s.state.bytes); })
+      .def("way",
+           [](const PyState& s) {
+             nb::list steps;
+             for (const auto& [event, step] : require_own(s).way(s.state.bytes))
+               steps.append(nb::make_tuple(event, step));
+             return steps;
+           })
       .def("__repr__", [](const PyState& s) {
         return "<State of " + s.game->info().name + ", " + kind_name(s.game->kind(s.state.bytes)) +
                ">";
@@ -231,11 +267,21 @@ void bind_games(nb::module_& m) {
   m.def("game_names", &game_names);
   m.def("game", [](const std::string& name) { return PyGame{find_game(name)}; }, nb::arg("name"));
   m.def(
+      "python_game",
+      [](const nb::object& game, const nb::dict& facts) {
+        return PyGame{PythonGame::make(game, facts)};
+      },
+      nb::arg("game"), nb::arg("facts"));
+  m.def(
       "perft",
       [](const PyState& s, int depth) {
         require(depth >= 0, "A perft depth must not be negative.");
-        nb::gil_scoped_release release;
-        return perft(*s.game, s.state.bytes, depth);
+        const std::shared_ptr<const Game> game = fresh(s.game);
+        StateBytes start = s.state;
+        const Access access(*game);
+        if (const PythonGame* own = python_game(*game))
+          own->import(require_own(s), s.state.bytes, start.bytes);
+        return perft(*game, start.bytes, depth);
       },
       nb::arg("state"), nb::arg("depth"));
 

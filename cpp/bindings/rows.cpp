@@ -4,6 +4,7 @@
 #include <nanobind/stl/string.h>
 
 #include "bindings/arrays.h"
+#include "bindings/python_game.h"
 #include "bindings/records.h"
 #include "bindings/state.h"
 #include "play/playouts.h"
@@ -15,7 +16,7 @@ namespace {
 struct PyDecoder {
   nb::dict columns;  // keeps the borrowed arrays alive
   std::unique_ptr<RowDecoder> decoder;
-  size_t width;
+  std::shared_ptr<const Game> game;
 };
 
 PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visit, float c_scale,
@@ -51,9 +52,9 @@ PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visi
   borrow("prior", view.edge_rows, view.prior);
   const GameInfo& info = game.game->info();
   const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
+  auto own = fresh(game.game);
   return {nb::cast<nb::dict>(columns.attr("copy")()),
-          std::make_unique<RowDecoder>(game.game, view, rule),
-          static_cast<size_t>(info.observation_size)};
+          std::make_unique<RowDecoder>(own, view, rule), std::move(own)};
 }
 
 nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies) {
@@ -61,11 +62,13 @@ nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<i
   const size_t count = games.shape(0);
   TrainingRows rows;
   {
-    nb::gil_scoped_release release;
+    const Access access(*d.game);
+    if (d.game->crowded()) d.game->keep_only({});
     rows = d.decoder->rows(count, games.data(), plies.data());
   }
+  const auto width = static_cast<size_t>(d.game->info().observation_size);
   nb::dict out;
-  out["observations"] = to_numpy(std::move(rows.observations), {count, d.width});
+  out["observations"] = to_numpy(std::move(rows.observations), {count, width});
   out["legal"] = to_numpy(std::move(rows.legal));
   out["offsets"] = to_numpy(std::move(rows.offsets));
   out["policy"] = to_numpy(std::move(rows.policy));
@@ -84,8 +87,9 @@ void bind_rows(nb::module_& m) {
       [](const PyGame& game, uint64_t games, uint64_t seed) {
         PlayoutCounts counts;
         {
-          nb::gil_scoped_release release;
-          counts = random_playouts(*game.game, games, seed);
+          const std::shared_ptr<const Game> own = fresh(game.game);
+          const Access access(*own);
+          counts = random_playouts(*own, games, seed);
         }
         nb::dict out;
         out["decisions"] = counts.decisions;

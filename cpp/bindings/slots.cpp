@@ -3,9 +3,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstring>
-
 #include "bindings/arrays.h"
+#include "bindings/python_game.h"
 #include "bindings/records.h"
 #include "bindings/state.h"
 
@@ -111,7 +110,7 @@ void schedule(PySlots& s, const Array1<int64_t>& ids, const Array1<uint64_t>& se
 nb::tuple decisions(PySlots& s, int group, int player) {
   std::vector<Slots::Decision> waiting;
   {
-    nb::gil_scoped_release release;
+    const Access access(s.slots->game());
     s.slots->decisions(group, player, waiting);
   }
   const auto size = static_cast<size_t>(s.slots->game().info().state_size);
@@ -120,7 +119,7 @@ nb::tuple decisions(PySlots& s, int group, int player) {
   std::vector<uint64_t> keys(waiting.size());
   for (size_t i = 0; i < waiting.size(); ++i) {
     slots[i] = waiting[i].slot;
-    std::memcpy(states.data() + i * size, waiting[i].state, size);
+    s.slots->game().pack(waiting[i].state, states.data() + i * size);
     keys[i] = waiting[i].key;
   }
   const size_t count = waiting.size();
@@ -148,6 +147,10 @@ nb::dict counters(const PySlots& s) {
   out["games"] = c.games;
   out["rows"] = c.rows;
   out["batches"] = c.batches;
+  out["failed"] = c.failed;
+  const PythonGame* own = python_game(s.slots->game());
+  out["positions"] = own != nullptr ? own->positions() : 0;
+  out["positions_made"] = own != nullptr ? own->made() : 0;
   return out;
 }
 
@@ -181,8 +184,13 @@ void bind_slots(nb::module_& m) {
           [](PySlots* self, const PyGame& game, int slots, int group_size, uint64_t seed,
              const nb::list& players, bool record) {
             std::vector<PlayerSettings> settings;
+            const GameInfo& info = game.game->info();
             for (const nb::handle player : players)
               settings.push_back(player_settings(nb::cast<nb::dict>(player)));
+            for (const PlayerSettings& player : settings)
+              require(!info.has_hidden || player.kind != PlayerSettings::Kind::search,
+                      info.name + " has hidden information: search over worlds comes with a later "
+                                  "version; random and outside players can play it.");
             new (self) PySlots{std::make_unique<Slots>(game.game, slots, group_size, seed,
                                                        std::move(settings), record),
                                {}};
@@ -197,8 +205,11 @@ void bind_slots(nb::module_& m) {
            nb::arg("observations").none(), nb::arg("seats"), nb::arg("legal"), nb::arg("offsets"))
       .def(
           "collect",
-          [](PySlots& s, int group, int player) { return s.slots->collect(group, player); },
-          nb::arg("group"), nb::arg("player"), nb::call_guard<nb::gil_scoped_release>())
+          [](PySlots& s, int group, int player) {
+            const Access access(s.slots->game());
+            return s.slots->collect(group, player);
+          },
+          nb::arg("group"), nb::arg("player"))
       .def(
           "supply",
           [](PySlots& s, int group, int player, const Array1<float>& logits,
@@ -207,7 +218,7 @@ void bind_slots(nb::module_& m) {
                     "supply() wants logits float32[legal_capacity].");
             require(values.shape(0) == rows_of(s) && values.shape(1) == seats_of(s),
                     "supply() wants values float32[rows, seats].");
-            nb::gil_scoped_release release;
+            const Access access(s.slots->game());
             s.slots->supply(group, player, logits.data(), values.data());
           },
           nb::arg("group"), nb::arg("player"), nb::arg("logits"), nb::arg("values"))
@@ -217,7 +228,7 @@ void bind_slots(nb::module_& m) {
           [](PySlots& s, int group, int player, const Array1<int32_t>& slots,
              const Array1<int32_t>& actions) {
             require(slots.shape(0) == actions.shape(0), "decide() wants one action for each slot.");
-            nb::gil_scoped_release release;
+            const Access access(s.slots->game());
             for (size_t i = 0; i < slots.shape(0); ++i)
               s.slots->decide(group, player, slots.data()[i], actions.data()[i]);
           },
@@ -235,15 +246,27 @@ void bind_slots(nb::module_& m) {
       .def(
           "restore",
           [](PySlots& s, const nb::dict& records) {
-            s.slots->restore(from_dict(records, s.slots->game().info()));
+            const Records flight = from_dict(records, s.slots->game().info());
+            const Access access(s.slots->game());
+            s.slots->restore(flight);
           },
           nb::arg("records"))
       .def("counters", &counters)
       .def("sample_roots", &sample_roots)
+      .def("failures",
+           [](const PySlots& s) {
+             nb::list out;
+             for (const Slots::Failure& failure : s.slots->failures())
+               out.append(nb::make_tuple(failure.game_id, failure.sentence));
+             return out;
+           })
       .def(
           "run_uniform",
-          [](PySlots& s, uint64_t simulations) { s.slots->run_uniform(simulations); },
-          nb::arg("simulations"), nb::call_guard<nb::gil_scoped_release>());
+          [](PySlots& s, uint64_t simulations) {
+            const Access access(s.slots->game());
+            s.slots->run_uniform(simulations);
+          },
+          nb::arg("simulations"));
 }
 
 }  // namespace ludus

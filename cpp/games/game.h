@@ -6,10 +6,15 @@
 // for every game.
 //
 // Between two decisions lies at most one chance event; a game with several merges them.
+//
+// Rules that their user wrote in Python hide behind the same interface: there the bytes name an
+// entry of a pool that the rules' object keeps, and the object must be told at times which
+// positions are still wanted. Compiled rules need none of that and inherit the empty defaults.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +42,7 @@ struct GameInfo {
   std::string action_space_id;
   bool has_chance = false;
   bool has_hidden = false;
+  bool interpreted = false;   // rules in Python: asked with the interpreter held, by one thread
   float margin_scale = 1.0F;  // points; margins are tanh(difference / scale)
 };
 
@@ -93,13 +99,40 @@ class Game {
   virtual void observe(const void* state, int seat, float* out) const = 0;
   // A hash of the whole position.
   virtual uint64_t key(const void* state) const = 0;
+
+  // The position in bytes that outlive it, and back; adopt() throws InputError for bytes that are
+  // no position of this game.
+  virtual void pack(const void* state, void* packed) const {
+    std::memcpy(packed, state, static_cast<size_t>(info().state_size));
+  }
+  virtual void adopt(const void* packed, void* state) const {
+    std::memcpy(state, packed, static_cast<size_t>(info().state_size));
+    validate(state);
+  }
+
+  // For rules that keep positions in a pool. The same rules with an empty pool, for somebody who
+  // will make many positions and then forget them; null where positions are plain values.
+  virtual std::shared_ptr<const Game> with_own_pool() const { return nullptr; }
+  // Keeps a position until the answer is dropped.
+  virtual std::shared_ptr<const void> hold(const void*) const { return nullptr; }
+  // Whether it is time to say what is still wanted. keep_only() forgets all positions but those,
+  // the held ones, and the ways from the start to them.
+  virtual bool crowded() const { return false; }
+  virtual void keep_only(const std::vector<const void*>&) const {}
 };
+
+// The object by which somebody asks the game's rules who makes and forgets positions by himself.
+inline std::shared_ptr<const Game> fresh(const std::shared_ptr<const Game>& game) {
+  auto own = game->with_own_pool();
+  return own ? own : game;
+}
 
 // The games of the house, by name. Throws InputError for an unknown one.
 std::vector<std::string> game_names();
 std::shared_ptr<const Game> find_game(const std::string& name);
 
-// Leaves at the given depth; decisions and chance outcomes are plies.
+// Leaves at the given depth; decisions and chance outcomes are plies. A game that keeps positions in
+// a pool forgets all others on the way: give it a fresh one.
 uint64_t perft(const Game& game, const void* state, int depth);
 
 }  // namespace ludus

@@ -33,7 +33,10 @@ std::shared_ptr<const Game> find_game(const std::string& name) {
   throw InputError("There is no game '" + name + "'; the games are: " + known + ".");
 }
 
-uint64_t perft(const Game& game, const void* state, int depth) {
+namespace {
+// `path`: the positions from the start of the count to `state`, all that is wanted by then.
+uint64_t count_leaves(const Game& game, const void* state, int depth,
+                      std::vector<const void*>& path) {
   if (depth == 0) return 1;
   const NodeKind kind = game.kind(state);
   if (kind == NodeKind::terminal) return 0;
@@ -43,7 +46,10 @@ uint64_t perft(const Game& game, const void* state, int depth) {
   auto visit = [&](auto step) {
     std::copy_n(static_cast<const std::byte*>(state), size, child.bytes);
     step();
-    total += perft(game, child.bytes, depth - 1);
+    path.push_back(child.bytes);
+    if (game.crowded()) game.keep_only(path);
+    total += count_leaves(game, child.bytes, depth - 1, path);
+    path.pop_back();
   };
   if (kind == NodeKind::chance) {
     std::vector<int32_t> ids(static_cast<size_t>(game.info().max_outcomes));
@@ -60,6 +66,12 @@ uint64_t perft(const Game& game, const void* state, int depth) {
   for (int i = 0; i < count; ++i)
     visit([&] { game.apply(child.bytes, actions[static_cast<size_t>(i)]); });
   return total;
+}
+}  // namespace
+
+uint64_t perft(const Game& game, const void* state, int depth) {
+  std::vector<const void*> path = {state};
+  return count_leaves(game, state, depth, path);
 }
 
 }  // namespace ludus

@@ -11,6 +11,7 @@ PlayoutCounts random_playouts(const Game& game, uint64_t games, uint64_t seed) {
   std::byte* state = position.bytes;
   for (uint64_t g = 0; g < games; ++g) {
     Stream stream(seed, Purpose::player, g);
+    if (game.crowded()) game.keep_only({});
     game.initial(state);
     for (NodeKind kind = game.kind(state); kind != NodeKind::terminal; kind = game.kind(state)) {
       if (kind == NodeKind::chance) {

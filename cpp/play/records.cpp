@@ -24,7 +24,9 @@ void Records::clear() {
 
 void Records::reserve_game(const GameInfo& info) {
   const auto plies_most = static_cast<size_t>(info.max_plies);
-  const auto edges_most = plies_most * static_cast<size_t>(info.max_legal);
+  // A guess for games whose longest is far longer than what anybody plays; it grows if it must.
+  const auto edges_most =
+      std::min(plies_most * static_cast<size_t>(info.max_legal), size_t{1} << 16);
   visit(*this, info.num_seats, [&](const char*, auto& column, int level, int width) {
     const size_t rows = level == 0 ? 1 : level == 1 ? plies_most : edges_most;
     column.reserve(rows * static_cast<size_t>(width));

@@ -58,6 +58,50 @@ void Slots::play_random(Group& group, Slot& slot) {
 // Brings the slot to where it needs somebody: a search, an outside player, or nothing left.
 void Slots::settle(Group& group, Slot& slot) {
   for (;;) {
+    try {
+      return go_on(group, slot);
+    } catch (const GameFault& fault) {
+      fail(group, slot, fault);
+    }
+  }
+}
+
+void Slots::fail(Group& group, Slot& slot, const GameFault& fault) {
+  ++group.counters.failed;
+  group.failures.push_back({slot.game.game_id, fault.what()});
+  if (group.failures.size() > kFailuresKept) group.failures.pop_front();
+  slot.playing = false;
+  slot.turn = Turn::idle;
+  slot.keep_tree = false;
+  slot.waiting.clear();
+}
+
+std::vector<Slots::Failure> Slots::failures() const {
+  std::vector<Failure> all;
+  for (const Group& group : groups_)
+    all.insert(all.end(), group.failures.begin(), group.failures.end());
+  std::sort(all.begin(), all.end(),
+            [](const Failure& a, const Failure& b) { return a.game_id < b.game_id; });
+  if (all.size() > kFailuresKept)
+    all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(kFailuresKept));
+  return all;
+}
+
+// Tells a game that keeps its positions in a pool which of them are still in use.
+void Slots::sweep() {
+  std::vector<const void*> wanted;
+  for (const Group& group : groups_)
+    for (const Slot& slot : group.slots) {
+      if (!slot.playing) continue;
+      wanted.push_back(slot.state.bytes);
+      if (slot.turn == Turn::search || slot.keep_tree)
+        slot.tree.positions([&](const void* state) { wanted.push_back(state); });
+    }
+  game_->keep_only(wanted);
+}
+
+void Slots::go_on(Group& group, Slot& slot) {
+  for (;;) {
     if (!slot.playing) {
       slot.turn = Turn::idle;
       if (slot.queue.empty()) return;
@@ -238,19 +282,25 @@ void Slots::restore(const Records& records) {
     slot.keep_tree = false;
     slot.playing = true;
     std::byte* state = slot.state.bytes;
-    game_->initial(state);
     auto chance = [&](int outcome) {
       if (game_->kind(state) != NodeKind::chance) return outcome == -1;
       if (outcome != game_->draw(state, slot.game.seed)) return false;
       game_->apply_outcome(state, outcome);
       return true;
     };
-    bool sound = chance(records.opening[g]);
-    for (size_t p = plies[g]; sound && p < plies[g + 1]; ++p) {
-      sound = game_->kind(state) == NodeKind::decision && game_->is_legal(state, records.action[p]);
-      if (!sound) break;
-      game_->apply(state, records.action[p]);
-      sound = chance(records.outcome[p]);
+    bool sound = true;
+    try {
+      game_->initial(state);
+      sound = chance(records.opening[g]);
+      for (size_t p = plies[g]; sound && p < plies[g + 1]; ++p) {
+        sound =
+            game_->kind(state) == NodeKind::decision && game_->is_legal(state, records.action[p]);
+        if (!sound) break;
+        game_->apply(state, records.action[p]);
+        sound = chance(records.outcome[p]);
+      }
+    } catch (const GameFault& fault) {
+      fail(group, slot, fault);
     }
     if (!sound) throw InputError(name + " contradicts the rules or its seed.");
     settle(group, slot);
@@ -276,6 +326,7 @@ Slots::Counters Slots::counters() const {
     sum.games += c.games;
     sum.rows += c.rows;
     sum.batches += c.batches;
+    sum.failed += c.failed;
     for (const Slot& slot : group.slots) sum.tree.add(slot.tree.counters());
   }
   return sum;

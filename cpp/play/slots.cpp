@@ -15,7 +15,7 @@ constexpr int kAhead = 3;  // slots between a prefetch and its use
 
 Slots::Slots(std::shared_ptr<const Game> game, int slots, int group_size, uint64_t seed,
              std::vector<PlayerSettings> players, bool record)
-    : game_(std::move(game)),
+    : game_(fresh(game)),
       info_(game_->info()),
       seed_(seed),
       players_(std::move(players)),
@@ -84,6 +84,30 @@ void Slots::bind(int group, int player, const BatchArrays& arrays) {
 bool Slots::fill(Group& group, Slot& slot, int player, int first_row, int& legal_used, int& rows) {
   const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
   std::vector<char>& written = group.written[static_cast<size_t>(player)];
+  const int legal_before = legal_used;
+  const int rows_before = rows;
+  while (slot.turn == Turn::search && slot.player == player) {
+    try {
+      take_leaves(group, slot, player, first_row, legal_used, rows);
+      return !slot.waiting.empty();
+    } catch (const GameFault& fault) {
+      // Its rows are free again; what was written there is wiped like any padding.
+      for (int row = first_row; row < first_row + inflight_; ++row)
+        if (written[static_cast<size_t>(row)] == 2) written[static_cast<size_t>(row)] = 1;
+      std::fill(batch.legal + legal_before, batch.legal + legal_used, 0);
+      legal_used = legal_before;
+      rows = rows_before;
+      fail(group, slot, fault);
+      settle(group, slot);
+    }
+  }
+  return false;
+}
+
+void Slots::take_leaves(Group& group, Slot& slot, int player, int first_row, int& legal_used,
+                        int& rows) {
+  const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
+  std::vector<char>& written = group.written[static_cast<size_t>(player)];
   const int inflight = players_[static_cast<size_t>(player)].search.max_inflight;
   slot.waiting.clear();
   while (slot.turn == Turn::search && slot.player == player) {
@@ -98,10 +122,10 @@ bool Slots::fill(Group& group, Slot& slot, int player, int first_row, int& legal
     slot.waiting.push_back(leaf);
     const int seat = slot.tree.seat(leaf);
     if (batch.observations != nullptr) {
+      written[static_cast<size_t>(row)] = 2;
       game_->observe(slot.tree.state(leaf), seat,
                      batch.observations +
                          static_cast<size_t>(row) * static_cast<size_t>(info_.observation_size));
-      written[static_cast<size_t>(row)] = 2;
     }
     batch.seats[row] = seat;
     const int count = slot.tree.num_actions(leaf);
@@ -115,7 +139,6 @@ bool Slots::fill(Group& group, Slot& slot, int player, int first_row, int& legal
     ++rows;
     if (static_cast<int>(slot.waiting.size()) == inflight) break;
   }
-  return !slot.waiting.empty();
 }
 
 int Slots::collect(int group_index, int player) {
@@ -125,6 +148,7 @@ int Slots::collect(int group_index, int player) {
   const BatchArrays& batch = group.batches[p];
   if (batch.legal == nullptr) throw InputError("collect() before bind() lent the arrays.");
   if (group.open >= 0) throw InputError("collect() before supply() answered the last batch.");
+  if (game_->crowded()) sweep();
   std::vector<char>& written = group.written[p];
   int legal_used = 0;
   int rows = 0;
@@ -207,6 +231,7 @@ void Slots::decisions(int group_index, int player, std::vector<Decision>& out) {
   Group& group = group_at(group_index);
   check_player(player);
   out.clear();
+  if (game_->crowded()) sweep();
   for (size_t i = 0; i < group.slots.size(); ++i) {
     Slot& slot = group.slots[i];
     if (!slot.playing && !slot.queue.empty()) settle(group, slot);
@@ -230,7 +255,11 @@ void Slots::decide(int group_index, int player, int index, int action) {
                      " is illegal in game " + std::to_string(slot.game.game_id) + " at ply " +
                      std::to_string(slot.ply) + ".");
   ++group.counters.external;
-  play(group, slot, action, 0);
+  try {
+    play(group, slot, action, 0);
+  } catch (const GameFault& fault) {
+    fail(group, slot, fault);
+  }
   settle(group, slot);
 }
 

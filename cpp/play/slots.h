@@ -18,8 +18,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "base/errors.h"
 #include "games/game.h"
 #include "play/records.h"
 #include "search/tree.h"
@@ -93,8 +95,19 @@ class Slots {
     TreeCounters tree;
     uint64_t decisions = 0, searched = 0, forced = 0, random = 0, external = 0, games = 0;
     uint64_t rows = 0, batches = 0;
+    uint64_t failed = 0;  // games that their own rules ended: see failures()
   };
   Counters counters() const;
+
+  // A game whose rules, written by its user, raised or broke their word. It has ended without a
+  // record; its slot goes on with the next one, and no other game has noticed.
+  struct Failure {
+    int64_t game_id;
+    std::string sentence;
+  };
+  // The last few of every group, at most kFailuresKept in all, by game.
+  std::vector<Failure> failures() const;
+  static constexpr size_t kFailuresKept = 16;
 
   // Drives everything with the uniform evaluator (logits 0, values 0) on this thread, for at
   // least `simulations` or until the games end. Nothing is encoded.
@@ -125,6 +138,7 @@ class Slots {
     Records finished;
     Counters counters;
     RootSample sample;
+    std::deque<Failure> failures;
   };
 
   Group& group_at(int group);
@@ -132,11 +146,15 @@ class Slots {
   void begin_game(Slot& slot);
   void end_game(Group& group, Slot& slot);
   void settle(Group& group, Slot& slot);
+  void go_on(Group& group, Slot& slot);
+  void fail(Group& group, Slot& slot, const GameFault& fault);
+  void sweep();
   void play_random(Group& group, Slot& slot);
   void finish_search(Group& group, Slot& slot);
   void record_search(Slot& slot);
   void play(Group& group, Slot& slot, int action, uint8_t flags);
   bool fill(Group& group, Slot& slot, int player, int first_row, int& legal_used, int& rows);
+  void take_leaves(Group& group, Slot& slot, int player, int first_row, int& legal_used, int& rows);
   void keep_sample(Group& group, const Slot& slot, int edge);
 
   std::shared_ptr<const Game> game_;

@@ -104,6 +104,12 @@ class Tree {
   // its noise scaled by T; T = 0 is the argmax, ties to the lowest action.
   int choose() const;
 
+  // Calls f(position) for every node.
+  template <class F>
+  void positions(F&& f) const {
+    for (const NodeId id : nodes_) f(static_cast<const void*>(state(id)));
+  }
+
   // Keeps the subtree below the played edge and outcome for the next start(); false if there is
   // none.
   bool reroot(int edge, int outcome);

@@ -96,8 +96,8 @@ class _Session:
             assert state is not None
             self._show(state)
             if not self._move(state):
-                scores = " to ".join(f"{score:.0f}" for score in state.scores())
-                say(f"You leave the game at {scores} points.")
+                points = f" at {self._points(state)} points" if self._entry.has_scores else ""
+                say(f"You leave the game{points}.")
                 return 0
         self._tell()
         self._result()
@@ -123,7 +123,7 @@ class _Session:
             line = f"{self._name(seat)}: {self._entry.action_text(state, action)}"
             state.apply(action)
             gained = state.scores()[seat] - before
-            if gained:
+            if gained and self._entry.has_scores:
                 line += f", {gained:+.0f} points"
             lines.append(line)
             if outcome >= 0:
@@ -154,17 +154,25 @@ class _Session:
     def _result(self) -> None:
         _, state = self._replay()
         self._show(state)
-        returns, scores = state.returns(), state.scores()
-        text = " to ".join(f"{score:.0f}" for score in scores)
+        returns = [float(value) for value in state.returns()]
         people = [i for i, player in enumerate(self._seats) if player is None]
+        best = [seat for seat, value in enumerate(returns) if value == max(returns)]
+        points = ""
         if len(people) > 1:
-            best = max(range(len(returns)), key=lambda seat: float(returns[seat]))
-            say(f"A draw, {text}." if not returns.any() else f"Seat {best} wins, {text}.")
-            return
-        mine = people[0]
-        own, other = scores[mine], scores[1 - mine]
-        word = {1: "You win", 0: "A draw", -1: "You lose"}[round(float(returns[mine]))]
-        say(f"{word}: {own:.0f} to {other:.0f}.")
+            word = f"Seat {best[0]} wins" if len(best) == 1 else "A draw"
+            if self._entry.has_scores:
+                points = f", {self._points(state)}"
+        else:
+            mine = people[0]
+            word = "You win" if best == [mine] else "A draw" if mine in best else "You lose"
+            if self._entry.has_scores:
+                points = f": {self._points(state, first=mine)}"
+        say(f"{word}{points}.")
+
+    def _points(self, state: _core.State, first: int = 0) -> str:
+        """Everybody's points, those of one seat first."""
+        scores = state.scores().tolist()
+        return " to ".join(f"{score:.0f}" for score in [scores.pop(first), *scores])
 
     # -- what the person says ----------------------------------------------------------------
 

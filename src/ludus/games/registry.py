@@ -1,4 +1,4 @@
-"""The games of the house, by name.
+"""The games: those of the house by name, others by where they are.
 
 A game is one file of rules in C++, one module here with a function ``entry() -> GameEntry``, one
 page of documentation, and one line in :data:`MODULES`. No other file names it.
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
-from ludus.errors import GameError
+from ludus.games.game import Game, Symmetry
 
 MODULES: Mapping[str, str] = {
     "yatzy": "ludus.games.yatzy",
@@ -48,6 +48,13 @@ class GameEntry:
             arguments, the name of the player that solitaire suites play against), ``bonus``
             (final states ``u8[n, state_size]``, seats ``i32[n]`` -> bool[n]), ``best_actions``,
             ``action_values`` and ``judge`` (see :mod:`ludus.games.yatzy_oracle`).
+        source: what :func:`get_game` finds the game again by, in another process and from another
+            directory: its name, or the absolute path of its file with the class.
+        recipe: settings that a training of this game wants otherwise than its recipe, nested by
+            section.
+        own: the object of a game written in Python; None for those of the house.
+        symmetries: ways to turn or mirror the game, the identity left out.
+        has_scores: whether the game has points apart from who wins.
     """
 
     name: str
@@ -62,21 +69,43 @@ class GameEntry:
     players: Mapping[str, Callable[[Mapping[str, str]], Chooser]] = field(default_factory=dict)
     about_players: Mapping[str, str] = field(default_factory=dict)
     suites: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    source: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    own: Game | None = None
+    symmetries: tuple[Symmetry, ...] = ()
+    has_scores: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            object.__setattr__(self, "source", self.name)
 
 
 def game_names() -> list[str]:
-    """Names of all games."""
+    """Names of the games of the house."""
     return list(MODULES)
 
 
-@cache
-def get_game(name: str) -> GameEntry:
-    """The game of that name.
+def get_game(spec: str) -> GameEntry:
+    """The game that a specification names; the same entry each time.
+
+    Args:
+        spec: the name of a game of the house, or of one that an installed package offers (entry
+            points of the group ``ludus.games``); ``path/to/file.py:Class`` for a class of one's own
+            (the class may be left out where the file has one game); ``openspiel:NAME`` for a game
+            of OpenSpiel, with parameters ``openspiel:NAME(key=value,...)``.
 
     Raises:
-        GameError: there is none; the sentence lists those that there are.
+        GameError: there is none (the sentence lists those that there are), or what is there is no
+            game (the sentence says why not).
     """
-    if name not in MODULES:
-        raise GameError(f"there is no game {name!r}; the games are: {', '.join(MODULES)}")
+    if spec in MODULES:
+        return _of_the_house(spec)
+    from ludus.games.loader import find
+
+    return find(spec)
+
+
+@cache
+def _of_the_house(name: str) -> GameEntry:
     entry: GameEntry = importlib.import_module(MODULES[name]).entry()
     return entry

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
+from ludus.errors import GameError
 from ludus.evaluators import LeafBatch
 from ludus.players.player import ExternalPlayer, Player, SearchPlayer, slots_settings
 
@@ -66,7 +67,9 @@ class SingleGame:
 
         Returns: True if a person must move, False at the end of the game.
 
-        Raises: what a player raised.
+        Raises:
+            GameError: rules written in Python failed; the sentence says where.
+            BaseException: what a player raised.
         """
         waiting = self._waiting is not None
         while not waiting and self._slots.busy(0):
@@ -75,6 +78,7 @@ class SingleGame:
                     self._search(index, player)
                 elif waiting := self._ask(index, player):
                     break
+        self._require_whole()
         return waiting
 
     def play(self, action: int) -> None:
@@ -106,6 +110,7 @@ class SingleGame:
                         self._slots.supply(0, index, batch.logits, batch.values)
                 else:
                     self._ask(index, player)
+            self._require_whole()
             actions = self.columns()["action"]
             if len(actions) > before:
                 return int(actions[before])
@@ -115,6 +120,10 @@ class SingleGame:
         if self._finished is None and not self._slots.busy(0):
             self._finished = self._slots.finished()
         return self._finished if self._finished is not None else self._slots.in_flight()
+
+    def _require_whole(self) -> None:
+        for _, sentence in self._slots.failures():
+            raise GameError(sentence)
 
     def _search(self, index: int, player: SearchPlayer) -> None:
         batch = self._batches[index]
