@@ -39,12 +39,12 @@ class Race(NamedTuple):
 
 
 def hold20(game, race, random):
-    """The rule that every school knows. It draws nothing from the random numbers it is given."""
+    """Hold with 20 points at stake: the rule that every school knows. It draws nothing from the random numbers it is given."""
     return HOLD if race.pot >= 20 else ROLL
 
 
 class Pig(Game):
-    """The race to 50 points."""
+    """A race to 50 points with one die."""
 
     name = "pig"
     num_actions = 2
@@ -54,9 +54,11 @@ class Pig(Game):
     margin_scale = 25.0
     players = {"hold20": hold20}
     recipe = {
-        "model": {"hidden_dim": 64, "num_blocks": 2},
-        "selfplay": {"games_per_iteration": 256, "slots": 256, "temperature": 0.25},
-        "gating": {"opening_plies": 0},  # the die makes games differ
+        "model": {"hidden_dim": 64},
+        "search": {"budget": 16},  # two actions need little search
+        # The die explores by itself, and makes the games of a gate differ.
+        "selfplay": {"games_per_iteration": 256, "temperature": 0.25},
+        "gating": {"opening_plies": 0, "max_pairs": 100},
     }
 
     def initial(self):

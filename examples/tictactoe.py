@@ -27,7 +27,7 @@ PLANE = [
 
 
 class TicTacToe(Game):
-    """Three in a line; the state is ``(stones of seat 0, stones of seat 1, seat to move)``."""
+    """Three in a line on nine cells."""
 
     name = "tictactoe"
     num_actions = 9  # the cells, row by row

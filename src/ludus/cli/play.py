@@ -81,11 +81,12 @@ class _Session:
 
     def greet(self, seed: int) -> None:
         """Who sits where, and how to go on."""
+        title = self._entry.title.rstrip(".")
         mine = [i for i, player in enumerate(self._seats) if player is None]
         if len(mine) == len(self._seats):
-            say(f"{self._entry.title}. Two people play; seed {seed}.")
+            say(f"{title}. Two people play; seed {seed}.")
         else:
-            say(f"{self._entry.title}. You have seat {mine[0]}, {self._spec} plays; seed {seed}.")
+            say(f"{title}. You have seat {mine[0]}, {self._spec} plays; seed {seed}.")
         say("Type help for what you can type.")
 
     def run(self) -> int:
