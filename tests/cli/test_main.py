@@ -158,7 +158,7 @@ def test_replay(capsys, played, tmp_path):
 def test_all_settings_can_be_printed(capsys):
     code, out, _ = ludus(capsys, "train", "yatzy", "--settings", "--quick")
     assert code == 0
-    assert "search.budget_reroll" in out
+    assert "search.budget" in out
 
 
 def test_doctor(capsys):

@@ -10,8 +10,8 @@ GAME = _core.game("yatzy")
 CONFIG = {
     "search": {
         "rule": "gumbel",
-        "budget_reroll": 12,
-        "budget_mark": 7,
+        "budget": 12,
+        "budget_by_kind": {"mark": 7},
         "c_puct": 1.5,
         "dirichlet_fraction": 0.25,
         "considered": 8,

@@ -199,6 +199,31 @@ def test_a_game_cannot_come_twice(chunks):
     assert store.snapshot() == before
 
 
+def test_games_that_will_never_come_do_not_hold_up_their_shard(chunks, records):
+    """Rules of an own game may end a game without a record: its shard is closed without it."""
+    store, disk, lost = ReplayStore(SCHEMA, 2, games_per_shard=10), Disk(), [3, 7, 25]
+    keep = np.flatnonzero(~np.isin(records.game_ids, lost))
+    store.add(records.take(keep[keep < 50]))
+    assert [entry.index for entry in store.flush(disk.put)] == []
+    store.skip(lost[:2])
+    store.skip([3])
+    assert [(entry.index, entry.games) for entry in store.flush(disk.put)] == [(0, 8), (1, 10)]
+    store.skip([25])
+    with pytest.raises(RunError, match="game 26 is already"):
+        store.skip([26])
+    with pytest.raises(RunError, match="game 3 is already"):
+        store.skip([3])
+    arrays, meta = store.state()
+    again = ReplayStore.restore(SCHEMA, arrays, meta, disk.load, games_per_shard=10)
+    assert [(entry.index, entry.games) for entry in again.flush(disk.put)] == [
+        (2, 9),
+        (3, 10),
+        (4, 10),
+    ]
+    assert again.window().game_ids.tolist() == [i for i in range(50) if i not in lost]
+    assert again.index()["void"] == []
+
+
 def test_another_schema_or_damage_is_refused_naming_both(chunks):
     disk = Disk()
     arrays, meta = filled(chunks, disk).state()

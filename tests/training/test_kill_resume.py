@@ -11,7 +11,7 @@ from tests.training.tiny import SETTINGS, command, digests, environment, train
 
 from ludus.runs import Run, lock_holder
 
-LONGER = ("search.budget_mark=8", "run.commit_seconds=0.5")
+LONGER = ("search.budget_by_kind.mark=8", "run.commit_seconds=0.5")
 
 
 def arguments(path: Path, lanes: int) -> list[str]:

@@ -155,7 +155,7 @@ def test_promotions_leave_checkpoints_that_verify(played):
 
 def test_the_config_is_kept(played):
     config = Run.open(played, write=False).config
-    assert config["search"]["budget_mark"] == 4
+    assert config["search"]["budget_by_kind"] == {"mark": 4}
     assert config["environment"]["probe"]
     assert config["runtime"]["backend"] == "torch-f32"
 
@@ -242,7 +242,7 @@ def test_pause_and_stop_are_quick_and_committed(tmp_path, name):
             send_command(path, name)
             sent.append(time.monotonic())
 
-    ending = train(path, "search.budget_mark=64", act=act)
+    ending = train(path, "search.budget_by_kind.mark=64", act=act)
     assert time.monotonic() - sent[0] < 5
     assert (ending.state, ending.code) == {"pause": ("paused", 3), "stop": ("idle", 0)}[name]
     assert read_status(path)["state"] == ending.state

@@ -44,7 +44,7 @@ def test_other_settings_are_refused_by_name(played):
 
 
 def test_the_same_settings_and_those_that_may_change(played):
-    assert request(played, "search.budget_mark=4", "runtime.backend=auto").changes == {}
+    assert request(played, "search.budget=2", "runtime.backend=auto").changes == {}
     asked = make(played, seed=1, assignments=["runtime.lanes=3", "run.total_iterations=9"])
     assert asked.changes == {"runtime.lanes": 3, "run.total_iterations": 9}
 

@@ -19,18 +19,18 @@ def test_every_setting_says_what_it_means():
 
 
 def test_later_layers_win():
-    key = "search.budget_mark"
+    key = "search.budget"
     quick = value(Asked(preset="quick"), key)
     assert value(Asked(), key) != quick
-    file = b"search: {budget_mark: 41}\n"
-    environment = {"LUDUS__SEARCH__BUDGET_MARK": "42", "LUDUS_OTHER": "x"}
+    file = b"search: {budget: 41}\n"
+    environment = {"LUDUS__SEARCH__BUDGET": "42", "LUDUS_OTHER": "x"}
     assert value(Asked(preset="quick", file=file), key) == 41
     assert value(Asked(preset="quick", file=file, environment=environment), key) == 42
     everything = Asked(
         preset="quick",
         file=file,
         environment=environment,
-        assignments=["search.budget_mark=43", "search.budget_mark=44"],
+        assignments=["search.budget=43", "search.budget=44"],
     )
     assert value(everything, key) == 44
 
@@ -45,7 +45,7 @@ def test_all_presets_of_all_recipes_are_valid(name):
 @pytest.mark.parametrize(
     ("assignment", "words"),
     [
-        ("search.budget_makr=3", ["search.budget_makr", "did you mean search.budget_mark"]),
+        ("search.budgte=3", ["search.budgte", "did you mean search.budget"]),
         ("seerch.rule=puct", ["unknown setting seerch", "search"]),
         ("search.c_puct=abc", ["search.c_puct = 'abc'", "a number", "at least 0"]),
         ("search.rule=foo", ["search.rule = 'foo'", "one of puct, gumbel"]),

@@ -13,8 +13,8 @@ from ludus.training.request import TrainRequest
 SETTINGS = (
     "model.hidden_dim=32",
     "model.num_blocks=1",
-    "search.budget_reroll=2",
-    "search.budget_mark=4",
+    "search.budget=2",
+    "search.budget_by_kind={mark: 4}",
     "selfplay.games_per_iteration=72",
     "selfplay.slots=128",
     "selfplay.group_size=64",

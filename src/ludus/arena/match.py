@@ -97,9 +97,14 @@ class Match:
     def advance(self, seconds: float) -> bool:
         """Play on for about ``seconds`` or to the end; True while games are left.
 
-        Raises: what a player raised.
+        Raises:
+            GameError: the rules of an own game raised or broke their word.
+            Exception: what a player raised.
         """
         left = self._lanes.advance(seconds)
+        failures = self._slots.failures()
+        if failures:  # a match without some of its games would say nothing about the players
+            raise GameError(f"game {failures[0][0]} of the match was ended: {failures[0][1]}")
         self._absorb()
         return left
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ludus.cli.output import print_json, say, table
-from ludus.cli.playing import drive, lanes_or_default, percent, prepare_threads
+from ludus.cli.playing import (
+    GAME_OF_RUN_HELP,
+    chosen_game,
+    drive,
+    lanes_or_default,
+    percent,
+    prepare_threads,
+)
 from ludus.cli.progress import Work
 from ludus.errors import UserError
 
@@ -33,7 +40,7 @@ def evaluate(
     suite: Annotated[
         str, typer.Option("--suite", help="solitaire, oracle (agreement with it), or all.")
     ] = "all",
-    game: Annotated[str, typer.Option("--game", help="The game.")] = "yatzy",
+    game: Annotated[str | None, typer.Option("--game", help=GAME_OF_RUN_HELP)] = None,
     games: Annotated[int, typer.Option("--games", help="Games of each player, even.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="All seeds of games follow from it.")] = 1,
     calibration: Annotated[
@@ -57,23 +64,21 @@ def evaluate(
         if not 1 <= games <= 10_000_000:
             raise UserError(f"--games {games} must lie in 1..10000000")
         return _calibration(players, games, as_json=as_json)
-    from ludus.games import get_game
-
     prepare_threads()
-    entry = get_game(game)
+    entry = chosen_game(game, players)
     if suite not in SUITES:
         raise UserError(f"suite {suite!r} is unknown; there are {', '.join(SUITES)}")
     if "opponent" not in entry.suites:
-        raise UserError(f"{game} has no suite: it offers no opponent for one")
+        raise UserError(f"{entry.name} has no suite: it offers no opponent for one")
     if suite == "oracle" and "judge" not in entry.suites:
-        raise UserError(f"{game} has no oracle that could judge actions")
+        raise UserError(f"{entry.name} has no oracle that could judge actions")
     if not 2 <= games <= 1_000_000 or games % 2:
         raise UserError(f"--games {games} must be an even number in 2..1000000")
     reports = [
         _measure(entry, spec, suite, games, seed, lanes_or_default(lanes)) for spec in players
     ]
     if as_json:
-        print_json({"game": game, "suite": suite, "seed": seed, "players": reports})
+        print_json({"game": entry.name, "suite": suite, "seed": seed, "players": reports})
     else:
         _print(reports)
     return 0

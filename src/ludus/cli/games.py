@@ -1,28 +1,37 @@
-"""``ludus games`` lists the games; ``ludus perft GAME DEPTH`` counts their trees."""
+"""``ludus games`` lists the games, ``ludus games check`` looks at one; ``ludus perft`` counts."""
 
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ludus.cli.output import note, print_json, say, table
+from ludus.cli.playing import GAME_HELP
 from ludus.errors import UserError
+
+if TYPE_CHECKING:
+    from ludus.games import GameEntry
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("games")(games)
+    group = typer.Typer(help="List the games, or check one.", invoke_without_command=True)
+    group.callback()(games)
+    group.command("check")(check)
+    app.add_typer(group, name="games")
     app.command("perft")(perft)
 
 
-def games(as_json: Json = False) -> None:
-    """List the games."""
+def games(context: typer.Context, as_json: Json = False) -> None:
+    """List the games; `ludus games check GAME` plays one at random and looks whether it is sound."""
     from ludus.games import game_names, get_game
 
+    if context.invoked_subcommand is not None:
+        return
     entries = [get_game(name) for name in game_names()]
     if as_json:
         print_json(
@@ -63,8 +72,59 @@ def games(as_json: Json = False) -> None:
     say(table(("game", "seats", "actions", "plies", "chance", ""), rows))
 
 
+def check(
+    game: Annotated[str, typer.Argument(help=GAME_HELP)],
+    games: Annotated[int, typer.Option("--games", help="Random games to play.")] = 12,
+    seed: Annotated[int, typer.Option("--seed", help="Of the games.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Play random games and check at every position what a game must do.
+
+    The first thing that is wrong is told in a sentence: in which method, at which ply of which
+    game, and what would be right. Exit code 2 then.
+    """
+    from ludus.games import get_game
+    from ludus.testing import check_game
+
+    if not 1 <= games <= 100_000:
+        raise UserError(f"--games {games} must lie in 1..100000")
+    entry = get_game(game)
+    if not as_json:
+        say(f"{entry.name}: {entry.title}")
+        say(table(("", ""), _facts(entry)).lstrip("\n"))
+    try:
+        checks = check_game(entry, games=games, seed=seed)
+    except AssertionError as error:
+        raise UserError(str(error)) from None
+    if as_json:
+        print_json({"game": entry.name, "source": entry.source, "games": games, "checks": checks})
+    else:
+        say(f"all {checks:,} checks passed in {games} games")
+
+
+def _facts(entry: GameEntry) -> list[tuple[str, object]]:
+    rules = entry.rules
+    shape = " x ".join(str(size) for size in rules.observation_shape)
+    chance = f"at most {rules.max_outcomes} outcomes" if rules.has_chance else "none"
+    hidden = "nothing"
+    if rules.has_hidden:
+        worlds = hasattr(entry.own, "sample_world")
+        hidden = "yes" if worlds else "yes; leaks are not looked for without sample_world()"
+    return [
+        ("seats", rules.num_seats),
+        ("actions", f"{rules.num_actions}, at most {rules.max_legal} legal"),
+        ("longest game", f"{rules.max_plies} plies"),
+        ("chance", chance),
+        ("hidden", hidden),
+        ("observation", f"{shape} = {rules.observation_size} numbers"),
+        ("symmetries", len(entry.symmetries)),
+        ("players", ", ".join(sorted(entry.players)) or "-"),
+        ("rules", rules.rules_id),
+    ]
+
+
 def perft(
-    game: Annotated[str, typer.Argument(help="The game's name, such as yatzy.")],
+    game: Annotated[str, typer.Argument(help=GAME_HELP)],
     depth: Annotated[int, typer.Argument(help="Plies; a chance event counts as one.")],
     position: Annotated[
         str | None, typer.Option("--position", metavar="TEXT", help="Start here, not at the start.")

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ludus.cli.output import note, print_json, say, table
-from ludus.cli.playing import drive, lanes_or_default, percent, prepare_threads
+from ludus.cli.playing import (
+    GAME_OF_RUN_HELP,
+    chosen_game,
+    drive,
+    lanes_or_default,
+    percent,
+    prepare_threads,
+)
 from ludus.cli.progress import Work
 from ludus.errors import UserError
 
@@ -30,7 +37,7 @@ def match(
         list[str] | None,
         typer.Argument(metavar="[TERM=VALUE]...", help="Further terms of --sprt."),
     ] = None,
-    game: Annotated[str, typer.Option("--game", help="The game.")] = "yatzy",
+    game: Annotated[str | None, typer.Option("--game", help=GAME_OF_RUN_HELP)] = None,
     pairs: Annotated[
         int | None, typer.Option("--pairs", help="Seed pairs, two games each; 500 by default.")
     ] = None,
@@ -81,11 +88,10 @@ def match(
     """
     from ludus.arena import Gate, GateSettings, Match, MatchSettings
     from ludus.arena.sequential import CAP
-    from ludus.games import get_game
     from ludus.players import parse_player
 
     prepare_threads()
-    entry = get_game(game)
+    entry = chosen_game(game, (player_a, player_b))
     hypotheses = _hypotheses(sprt, terms, gate)
     chosen = _seeds(seeds, seed, pairs, unpaired, 1000 if gate else CAP if hypotheses else 500)
     settings = MatchSettings(lanes=lanes_or_default(lanes), paired=not unpaired)
@@ -97,12 +103,12 @@ def match(
         count = len(chosen) // (2 if unpaired else 1)
         test = GateSettings(pairs=count) if hypotheses is None else hypotheses.gate(count)
         with_test = Gate(entry.rules, *players, chosen, test, settings, figures=figures)
-        report = _run_gate(with_test, game, hypotheses)
+        report = _run_gate(with_test, entry.name, hypotheses)
         if oracle:
             report["oracle"] = _agreement(entry, with_test.match.result(report["pairs"]))
     else:
         plain = Match(entry.rules, *players, chosen, settings, figures=figures)
-        report = _run_match(plain, game)
+        report = _run_match(plain, entry.name)
         if oracle:
             report["oracle"] = _agreement(entry, plain.result())
     if out is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ludus.cli.output import note, say
-from ludus.cli.playing import prepare_threads
+from ludus.cli.playing import GAME_HELP, game_of, prepare_threads
 from ludus.errors import GameError, UserError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def play(
-    game: Annotated[str, typer.Argument(help="The game.")],
+    game: Annotated[str, typer.Argument(help=f"{GAME_HELP} Or a run, to meet its champion.")],
     against: Annotated[
         str | None,
         typer.Option("--against", help="A player, a run directory, or person for two people."),
@@ -44,9 +45,13 @@ def play(
     from ludus.games import get_game
     from ludus.players import parse_player
     from ludus.players.single import SingleGame
+    from ludus.runs import is_run
 
     prepare_threads()
-    entry = get_game(game)
+    if is_run(Path(game)):
+        entry, against = game_of(Path(game)), against or game
+    else:
+        entry = get_game(game)
     if seat not in range(entry.rules.num_seats):
         raise UserError(f"--seat {seat} must lie in 0..{entry.rules.num_seats - 1}")
     if seed is not None and not 0 <= seed < 2**63:
@@ -76,11 +81,12 @@ class _Session:
 
     def greet(self, seed: int) -> None:
         """Who sits where, and how to go on."""
+        title = self._entry.title.rstrip(".")
         mine = [i for i, player in enumerate(self._seats) if player is None]
         if len(mine) == len(self._seats):
-            say(f"{self._entry.title}. Two people play; seed {seed}.")
+            say(f"{title}. Two people play; seed {seed}.")
         else:
-            say(f"{self._entry.title}. You have seat {mine[0]}, {self._spec} plays; seed {seed}.")
+            say(f"{title}. You have seat {mine[0]}, {self._spec} plays; seed {seed}.")
         say("Type help for what you can type.")
 
     def run(self) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ludus.cli.output import print_json, say, table
+from ludus.cli.playing import GAME_HELP
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def players(
-    game: Annotated[str | None, typer.Argument(help="A game; all games by default.")] = None,
+    game: Annotated[
+        str | None, typer.Argument(help=f"{GAME_HELP} All of the house by default.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """List the players of a game and their options.
@@ -33,7 +36,7 @@ def players(
             about = ABOUT.get(player) or entry.about_players.get(player, "")
             found.append(
                 {
-                    "game": name,
+                    "game": entry.name,
                     "player": player,
                     "about": about,
                     "options": dict(OPTIONS.get(player, {})),

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ludus.errors import UserError
+
+if TYPE_CHECKING:
+    from ludus.games import GameEntry
+
+GAME_HELP = "A game: its name, file.py:Class for one of your own, or openspiel:NAME."
+"""Of the option ``--game``."""
+
+GAME_OF_RUN_HELP = f"{GAME_HELP} By default that of a run that plays, else yatzy."
+"""Of the option ``--game`` where players are named."""
 
 MATCH_SLICE = 0.25
 """Seconds between two updates of the progress."""
@@ -20,6 +31,51 @@ def lanes_or_default(lanes: int) -> int:
     if not 0 <= lanes <= 256:
         raise UserError(f"--lanes {lanes} must lie in 0..256, where 0 means one a core")
     return lanes or len(os.sched_getaffinity(0))
+
+
+def chosen_game(asked: str | None, players: Sequence[str]) -> GameEntry:
+    """The game that a command means: as asked, or that of the first run among the players.
+
+    Args:
+        asked: ``--game``.
+        players: specifications; unreadable ones are left to those who make players of them.
+
+    Raises:
+        GameError, RunError: it is not there.
+    """
+    from ludus.games import get_game
+
+    if asked is not None:
+        return get_game(asked)
+    for spec in players:
+        run = _run_of(spec)
+        if run is not None:
+            return game_of(run)
+    return get_game("yatzy")
+
+
+def game_of(run: Path) -> GameEntry:
+    """The game of a run.
+
+    Raises:
+        GameError, RunError: the run or its game is not there.
+    """
+    from ludus.runs import Run
+    from ludus.training.plays import game_of_run
+
+    return game_of_run(Run.open(run, write=False))
+
+
+def _run_of(spec: str) -> Path | None:
+    """The run directory that a specification of a player names, if it does."""
+    from ludus.players.spec import split_spec
+    from ludus.runs import is_run
+
+    try:
+        path = Path(split_spec(spec)[1].get("run", spec))
+    except UserError:
+        return None
+    return path if is_run(path) else None
 
 
 def prepare_threads() -> None:

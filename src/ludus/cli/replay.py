@@ -73,10 +73,8 @@ class _Replay:
         """
         from ludus.errors import RunError
 
-        for entry in self.entries:
-            if entry.index == game // self.games_per_shard:
-                return self.shard(entry).take([game - entry.index * self.games_per_shard])
-        tail = self.tail()
+        shards = [e for e in self.entries if e.index == game // self.games_per_shard]
+        tail = self.shard(shards[0]) if shards else self.tail()
         found = [i for i, number in enumerate(tail.game_ids.tolist()) if number == game]
         if not found:
             raise RunError(f"game {game} is not in the committed replay of {self.run.path}")
@@ -141,11 +139,11 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one game of self-play, move by move."""
-    from ludus.games import get_game
+    from ludus.training.plays import game_of_run
 
     replay = _Replay(chosen_run(run))
     columns = replay.find(game).columns
-    entry = get_game(replay.schema.game)
+    entry = game_of_run(replay.run)
     state = entry.rules.initial()
     plies: list[dict[str, Any]] = []
     opening = int(columns["opening"][0])
@@ -281,14 +279,14 @@ def export(
 
     from ludus import _core
     from ludus.errors import RunError
-    from ludus.games import get_game
     from ludus.runs import replace_file
+    from ludus.training.plays import game_of_run
 
     if target.exists():
         raise RunError(f"{target} exists: name another target")
     replay = _Replay(chosen_run(run))
     records = replay.newest(games)
-    rules = get_game(replay.schema.game).rules
+    rules = game_of_run(replay.run).rules
     lengths = records.columns["plies"].astype(np.int64)
     which = np.repeat(np.arange(len(records)), lengths)
     plies = np.concatenate([np.arange(length) for length in lengths.tolist()]).astype(np.int32)

@@ -53,6 +53,7 @@ def summary_document(one: RunSummary) -> dict[str, Any]:
         "path": str(one.path),
         "run_id": one.id,
         "recipe": one.recipe,
+        "rules": one.rules,
         "seed": one.seed,
         "state": one.state,
         "commit": one.sequence,
@@ -95,7 +96,7 @@ def _status_text(one: RunSummary, history: list[dict[str, Any]]) -> str:
             lines.append(f"  {key:<11}{printable(said[key])}")
     total = said.get("total_iterations")
     rows: list[tuple[str, str]] = [
-        ("recipe", f"{one.recipe}, seed {one.seed}"),
+        ("recipe", f"{one.recipe}, rules {one.rules}, seed {one.seed}"),
         ("iteration", f"{said.get('iteration', '?')}" + (f" of {total}" if total else "")),
     ]
     progress = said.get("progress") or {}

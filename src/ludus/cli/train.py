@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ludus.cli.output import say, table
+from ludus.cli.playing import GAME_HELP
 
 
 def register(app: typer.Typer) -> None:
@@ -15,11 +16,16 @@ def register(app: typer.Typer) -> None:
     app.command("train")(train)
 
 
-def _show_settings(recipe: str, preset: str | None, assignments: list[str]) -> None:
+def _show_settings(
+    recipe: str | None, game: str | None, preset: str | None, assignments: list[str]
+) -> None:
     from ludus.training.keys import fields, flat_values
     from ludus.training.layers import Asked, load_recipe, resolve
+    from ludus.training.plays import ANY_GAME, game_to_train
 
-    found = resolve(load_recipe(recipe), Asked(preset=preset, assignments=assignments))
+    known = load_recipe(recipe or ANY_GAME)
+    entry = None if known.game is None and game is None else game_to_train(known, game)
+    found = resolve(known, Asked(preset=preset, assignments=assignments), entry)
     values = flat_values(found.settings)
     rows = [
         (key, "null" if values.get(key) is None else str(values.get(key)), about.description or "")
@@ -29,9 +35,16 @@ def _show_settings(recipe: str, preset: str | None, assignments: list[str]) -> N
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Recipe, such as yatzy.")],
+    recipe: Annotated[
+        str | None,
+        typer.Argument(
+            help="Recipe, such as yatzy; that for any game by default.", show_default=False
+        ),
+    ] = None,
+    game: Annotated[str | None, typer.Option("--game", help=GAME_HELP)] = None,
     run: Annotated[
-        Path | None, typer.Option("--run", help="Run directory; runs/<recipe> by default.")
+        Path | None,
+        typer.Option("--run", help="Run directory; runs/<recipe or game> by default."),
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Start the next run instead.")] = False,
     minutes: Annotated[
@@ -65,6 +78,9 @@ def train(
 ) -> int:
     """Train a player; the same command again goes on where it stopped.
 
+    `ludus train yatzy` trains by that recipe, `ludus train --game my_game.py:MyGame` a game of
+    your own.
+
     Ctrl-C commits and stops; a second Ctrl-C ends at once. Exit codes: 0 done or stopped,
     2 user error, 3 paused, 1 failure.
     """
@@ -73,10 +89,11 @@ def train(
 
     chosen = _preset(preset, quick)
     if settings:
-        _show_settings(recipe, chosen, assignments or [])
+        _show_settings(recipe, game, chosen, assignments or [])
         return 0
     request = TrainRequest.make(
         recipe,
+        game=game,
         run=run,
         new=new,
         minutes=minutes,

@@ -52,17 +52,19 @@ def settings_of_run(config: Mapping[str, Any], game: _core.Game) -> dict[str, An
     """How a run searches, from its resolved configuration, with evaluation settings.
 
     Args:
-        config: ``Run.config``; its section ``search`` has ``budget_<decision kind>`` and the keys
-            of a search, missing ones have the defaults of the slots.
+        config: ``Run.config``; its section ``search`` has ``budget``, ``budget_by_kind`` and the
+            keys of a search, missing ones have the defaults of the slots.
         game: gives the kinds of decision.
     """
     search = config.get("search", {})
     settings: dict[str, Any] = {
         ours: search[theirs] for theirs, ours in _FROM_CONFIG.items() if theirs in search
     }
-    budgets = [search.get(f"budget_{kind}") for kind in game.decision_kinds]
-    if all(isinstance(budget, int) for budget in budgets):
-        settings["simulations"] = budgets
+    if "budget" in search:
+        by_kind = search.get("budget_by_kind", {})
+        settings["simulations"] = [
+            by_kind.get(kind, search["budget"]) for kind in game.decision_kinds
+        ]
     return evaluation_settings(settings)
 
 

@@ -32,7 +32,7 @@ class ShardEntry:
 
     Attributes:
         index: k; the shard holds the games [k * games_per_shard, (k + 1) * games_per_shard).
-        games: number of games.
+        games: number of games; fewer than the range has where rules of an own game failed.
         samples: number of plies.
         size: bytes of the safetensors file.
         sha256: of the safetensors file.
@@ -79,8 +79,8 @@ def encode_shard(
     meta = {
         **schema.as_json(),
         "shard": index,
-        "first_game": int(ids[0]),
-        "end_game": int(ids[-1]) + 1,
+        "first_game": int(ids[0]) if len(ids) else 0,
+        "end_game": int(ids[-1]) + 1 if len(ids) else 0,
         "games": len(records),
         "samples": records.samples,
         "bytes": len(data),

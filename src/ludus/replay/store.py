@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,7 @@ class ReplayStore:
         self._open: list[GameRecords] = []  # games that no shard holds yet, as they came
         self._open_ids: set[int] = set()
         self._open_counts: Counter[int] = Counter()  # by the shard they will be in
+        self._void: set[int] = set()  # games of open shards that will never come
 
     @property
     def games(self) -> int:
@@ -123,6 +124,19 @@ class ReplayStore:
         self._open_ids |= fresh
         self._open_counts.update(game // self.games_per_shard for game in ids)
 
+    def skip(self, games: Iterable[int]) -> None:
+        """Do without games that their own rules ended: their shards are complete without them.
+
+        Raises:
+            RunError: a game that the replay has or had already.
+        """
+        for game in map(int, games):
+            if game < self.next_shard * self.games_per_shard or game in self._open_ids:
+                raise RunError(f"game {game} is already in the replay")
+            if game not in self._void:
+                self._void.add(game)
+                self._open_counts[game // self.games_per_shard] += 1
+
     def flush(self, put: Put) -> list[ShardEntry]:
         """Write every shard that is complete, in order; the loop commits afterwards.
 
@@ -136,13 +150,15 @@ class ReplayStore:
         size = self.games_per_shard
         while self._open_counts[self.next_shard] == size:
             index, tail = self.next_shard, self.tail
-            records = tail.slice(0, size)
+            void = {game for game in self._void if game // size == index}
+            records = tail.slice(0, size - len(void))
             entry, data, meta = encode_shard(self.schema, index, records)
             put(entry.name, data)
             put(entry.meta_name, meta)
             self._entries.append(entry)
             self._loaded.append(records)
-            self._open = [tail.slice(size, len(tail))]
+            self._open = [tail.slice(len(records), len(tail))]
+            self._void -= void
             self._open_ids -= set(records.game_ids.tolist())
             del self._open_counts[index]
             written.append(entry)
@@ -213,6 +229,7 @@ class ReplayStore:
             "games_per_shard": self.games_per_shard,
             "next_shard": self.next_shard,
             "shards": [entry.as_json() for entry in self._entries],
+            "void": sorted(self._void),
         }
 
     def snapshot(self) -> dict[str, Any]:
@@ -283,4 +300,5 @@ class ReplayStore:
             store._loaded.append(records)
         store._pruned = int(meta["next_shard"])
         store.add(arrays)
+        store.skip(meta.get("void", ()))
         return store

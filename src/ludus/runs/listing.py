@@ -23,7 +23,7 @@ class RunSummary:
 
     Attributes:
         path: its directory.
-        id, recipe, seed: as at birth; None if no manifest can be read.
+        id, recipe, rules, seed: as at birth, rules by their id; None if no manifest can be read.
         sequence: number of the newest readable commit; None likewise.
         committed_ms: when that was, milliseconds since 1970.
         counters: at that commit.
@@ -36,6 +36,7 @@ class RunSummary:
     path: Path
     id: str | None
     recipe: str | None
+    rules: str | None
     seed: int | None
     sequence: int | None
     committed_ms: int | None
@@ -67,12 +68,13 @@ def describe_run(path: str | Path) -> RunSummary:
         manifest = newest_readable(run)
     except LudusError as error:
         return RunSummary(
-            run, None, None, None, None, None, {}, None, status, holder, error=str(error)
+            run, None, None, None, None, None, None, {}, None, status, holder, error=str(error)
         )
     return RunSummary(
         path=run,
         id=manifest.run_id,
         recipe=manifest.recipe,
+        rules=manifest.schema.ruleset_id,
         seed=manifest.seed,
         sequence=manifest.sequence,
         committed_ms=manifest.written_ms,

@@ -4,8 +4,9 @@ Each check raises ``AssertionError`` with a sentence that says what the house ex
 and where. Nothing here depends on pytest.
 """
 
+from ludus.testing.check import check_game
 from ludus.testing.evaluators import check_evaluator
-from ludus.testing.games import GameLike, StateLike, check_game
+from ludus.testing.games import GameLike, StateLike
 from ludus.testing.players import check_chooser, check_player
 
 __all__ = [

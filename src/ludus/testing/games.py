@@ -106,7 +106,7 @@ class GameLike(Protocol):
         """The position of those bytes; ValueError if they are none."""
 
 
-def check_game(game: GameLike, *, games: int = 12, seed: int = 0) -> None:
+def check_rules(game: GameLike, *, games: int = 12, seed: int = 0) -> None:
     """Play random games and check at every position what the house relies on.
 
     Args:

@@ -15,11 +15,14 @@ from ludus.evaluators import (
     probe_digest,
 )
 from ludus.games import get_game
+from ludus.players import parse_player
 from ludus.runs import Run, SavePolicy, SchemaIds
 from ludus.training import fingerprint
+from ludus.training.evaluating import PREVIOUS
 from ludus.training.idle_options import GameFacts, idle_options
 from ludus.training.keys import Given, flatten, validate
 from ludus.training.layers import load_recipe
+from ludus.training.plays import game_of_run
 from ludus.training.provenance import git_hash
 from ludus.training.request import TrainRequest, current_settings
 from ludus.training.session import Session, make_network
@@ -89,9 +92,12 @@ def _probe(session_settings: Settings, rules: Any) -> dict[str, Any]:
 
 def _create(request: TrainRequest, path: Path) -> Session:
     recipe = load_recipe(request.recipe)
-    entry = get_game(recipe.game)
+    entry = get_game(request.game)
     rules = entry.rules
     settings = Settings.model_validate(request.settings)
+    for opponent in settings.evaluation.opponents:
+        if opponent not in ("first", PREVIOUS):
+            parse_player(opponent, entry)  # refused now, not at the first evaluation
     fixed: dict[str, Any] = {}
     if settings.runtime.backend == "auto":
         rows = settings.selfplay.group_size
@@ -103,7 +109,8 @@ def _create(request: TrainRequest, path: Path) -> Session:
         **settings.model_dump(mode="json"),
         "recipe": recipe.name,
         "preset": request.preset,
-        "game": recipe.game,
+        "game": entry.source,
+        "game_name": entry.name,
         "learner": recipe.learner,
         "environment": _probe(settings, rules),
     }
@@ -137,8 +144,7 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         run.policy = _policy(settings)
         for notice in run.notices:
             note(notice)
-        entry = get_game(str(run.config.get("game", "")))
-        _require_schema(run, entry.rules)
+        entry = game_of_run(run, request.game or None)
         _require_backend(run, settings.runtime.backend)
         accepted = _environment(run, settings, entry.rules, request.accept_change, note)
         session = Session(run, entry, settings, 1)
@@ -147,6 +153,10 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         else:
             session.restore()
         session.environment = accepted
+        if request.game:
+            session.game = request.game
+            run.events.append("game_moved", now=request.game)
+            note(f"{path} plays {request.game} from now on")
         changed = git_hash()
         if changed != run.manifest.git_hash:
             run.events.append("code_changed", before=run.manifest.git_hash, now=changed)
@@ -154,20 +164,6 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         run.close()
         raise
     return session
-
-
-def _require_schema(run: Run, rules: Any) -> None:
-    """A change of encoder, actions or rules never changes the data silently."""
-    for name, stored, here in (
-        ("feature_schema_id", run.schema.feature_schema_id, rules.encoder_id),
-        ("action_space_id", run.schema.action_space_id, rules.action_space_id),
-        ("ruleset_id", run.schema.ruleset_id, rules.rules_id),
-    ):
-        if stored != here:
-            raise RunError(
-                f"{run.path} has {name} {stored}, but this version of Ludus has {here}: continue "
-                "it with the version that made it, or start another run"
-            )
 
 
 def _require_backend(run: Run, name: str) -> None:

@@ -8,14 +8,14 @@ evaluation, so that the points of a curve differ by the player alone. Opponents 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ludus import _core
 from ludus.arena import Match, MatchSettings, SeedSet, Solitaire
 from ludus.arena.pairings import quarters_text
 from ludus.errors import RunError
-from ludus.players import Player
+from ludus.players import Player, known_players
 from ludus.players.identity import identify
 from ludus.runs import ObjectRef
 from ludus.training.measures import budgets, has_solitaire, knobs, oracle_rates, solitaire
@@ -73,7 +73,7 @@ class EvaluatePhase:
         if saved is not None:
             self._tasks = list(saved["tasks"])
         elif due(session):
-            self._tasks = [name for name in settings.opponents if self._meets(name)]
+            self._tasks = [name for name in self._met(settings.opponents) if self._meets(name)]
             if settings.solitaire_games and has_solitaire(session.entry):
                 self._tasks.append(SOLITAIRE)
         self._name: str | None = None
@@ -115,7 +115,9 @@ class EvaluatePhase:
             groups=session.settings.gating.groups,
         )
         seed = _core.derive_seed(session.settings.run.seed, "episode", _SEEDS_AT)
-        champion = session.opponent(session.champion, "champion", settings.simulations)
+        champion = session.opponent(
+            session.champion, "champion", settings.simulations, opening=name == "first"
+        )
         if name == SOLITAIRE:
             games = settings.solitaire_games + settings.solitaire_games % 2
             return solitaire(session.entry, champion, "champion", games, seed, how)
@@ -127,13 +129,26 @@ class EvaluatePhase:
             how,
         )
 
+    def _met(self, opponents: Iterable[str]) -> list[str]:
+        """Those that the game knows; the others are named in the events and not met."""
+        game = self._session.entry
+        names = {"first", PREVIOUS, *known_players(game)}
+        unknown = [
+            spec for spec in opponents if spec.partition(":")[0] not in names and "/" not in spec
+        ]
+        if unknown:
+            self._session.run.events.append("opponents_unknown", game=game.name, players=unknown)
+        return [spec for spec in opponents if spec not in unknown]
+
     def _opponent(self, name: str) -> Player:
         session = self._session
         if name in ("first", PREVIOUS):
             model = session.first if name == "first" else _previous(session)
             assert model is not None
             self._players[name] = {"unit": model.unit, "sha256": model.ref.sha256}
-            return session.opponent(model, name, session.settings.evaluation.simulations)
+            return session.opponent(
+                model, name, session.settings.evaluation.simulations, opening=True
+            )
         player, identity = identify(name, session.entry)
         self._players[name] = {"key": identity.key}
         return player

@@ -93,7 +93,10 @@ def flatten(tree: Mapping[Any, Any], source: str, prefix: str = "") -> dict[str,
 
 
 def merge(layers: Iterable[Mapping[str, Given]]) -> dict[str, Given]:
-    """Later layers win, setting by setting; a number for a schedule replaces all of it."""
+    """Later layers win, setting by setting; a number for a schedule replaces all of it.
+
+    A setting that is a mapping itself is merged entry by entry.
+    """
     merged: dict[str, Given] = {}
     for layer in layers:
         for key, given in layer.items():
@@ -103,6 +106,9 @@ def merge(layers: Iterable[Mapping[str, Given]]) -> dict[str, Given]:
             if parent in merged:  # a schedule given as a number, now refined
                 number = merged.pop(parent)
                 merged[f"{parent}.start"] = number
+            before = merged.get(key)
+            if before and isinstance(before.value, Mapping) and isinstance(given.value, Mapping):
+                given = Given({**before.value, **given.value}, given.source)
             merged[key] = given
     return merged
 
@@ -130,20 +136,22 @@ def _allowed(key: str) -> str:
     for name, field, _ in fields():
         if name != key:
             continue
-        words = [_type_words(field.annotation)]
-        for bound in field.metadata:
-            for attribute, text in (
-                ("ge", "at least"),
-                ("gt", "above"),
-                ("le", "at most"),
-                ("lt", "below"),
-                ("multiple_of", "a multiple of"),
-            ):
-                limit = getattr(bound, attribute, None)
-                if limit is not None:
-                    words.append(f"{text} {limit}")
-        return ", ".join(words)
+        return ", ".join([_type_words(field.annotation), *_bounds(field.metadata)])
     return "a number or a schedule (kind, clock, start, end, over)"
+
+
+def _bounds(metadata: Iterable[Any]) -> Iterator[str]:
+    for bound in metadata:
+        for attribute, text in (
+            ("ge", "at least"),
+            ("gt", "above"),
+            ("le", "at most"),
+            ("lt", "below"),
+            ("multiple_of", "a multiple of"),
+        ):
+            limit = getattr(bound, attribute, None)
+            if limit is not None:
+                yield f"{text} {limit}"
 
 
 def _type_words(annotation: Any) -> str:
@@ -154,6 +162,12 @@ def _type_words(annotation: Any) -> str:
         return " or ".join(_type_words(part) for part in typing.get_args(annotation))
     if origin is tuple:
         return "a list of texts"
+    if origin is dict:
+        value = _type_words(typing.get_args(annotation)[1])
+        return f"a mapping from names to values, each {value}"
+    if origin is typing.Annotated:
+        inner, *metadata = typing.get_args(annotation)
+        return ", ".join([_type_words(inner), *_bounds(metadata[0].metadata)])
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     return names.get(annotation, "null" if annotation is type(None) else "a value")
 

@@ -1,7 +1,7 @@
 """Where settings come from.
 
-Later wins: defaults < recipe and its preset < YAML file < environment (``LUDUS__SECTION__KEY``) <
-``--set a.b=value`` and the options of the command.
+Later wins: defaults < recipe < the game's own ``recipe`` < the recipe's preset < YAML file <
+environment (``LUDUS__SECTION__KEY``) < ``--set a.b=value`` and the options of the command.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from ludus.errors import ConfigError, UserError
+from ludus.games import GameEntry
 from ludus.training.keys import Given, flatten, known_keys, merge, suggest, validate
 from ludus.training.settings import Settings
 
@@ -28,7 +29,7 @@ class Recipe:
 
     Attributes:
         name: as in ``ludus train NAME``.
-        game: name in the registry of games.
+        game: name of the game; None for a recipe for any game, which is named with ``--game``.
         learner: name of the learner.
         about: one sentence.
         settings: nested settings of every preset.
@@ -36,7 +37,7 @@ class Recipe:
     """
 
     name: str
-    game: str
+    game: str | None
     learner: str
     about: str
     settings: dict[str, Any]
@@ -100,7 +101,7 @@ def load_recipe(name: str) -> Recipe:
     data = yaml.safe_load(entry.read_text(encoding="utf-8"))
     return Recipe(
         name=name,
-        game=str(data["game"]),
+        game=None if data["game"] is None else str(data["game"]),
         learner=str(data["learner"]),
         about=str(data["about"]),
         settings=dict(data.get("settings") or {}),
@@ -207,8 +208,14 @@ def explicit_layers(asked: Asked) -> dict[str, Given]:
     return merge(layers)
 
 
-def resolve(recipe: Recipe, asked: Asked) -> Resolved:
+def resolve(recipe: Recipe, asked: Asked, game: GameEntry | None = None) -> Resolved:
     """All layers of a new run.
+
+    Args:
+        recipe: the recipe.
+        asked: what the user gives.
+        game: the game that is to be trained; None leaves out its settings and the checks that
+            need to know it.
 
     Raises:
         ConfigError: an unknown preset or setting, or a value that is refused.
@@ -220,14 +227,52 @@ def resolve(recipe: Recipe, asked: Asked) -> Resolved:
             f"(presets: {', '.join(recipe.presets)})"
         )
     explicit = explicit_layers(asked)
-    flat = merge(
-        [
-            flatten(recipe.settings, f"recipe {recipe.name}"),
-            flatten(recipe.presets[preset], f"preset {preset}"),
-            explicit,
-        ]
-    )
-    return Resolved(validate(flat), explicit, preset)
+    layers = [
+        flatten(recipe.settings, f"recipe {recipe.name}"),
+        {} if game is None else _game_layer(game),
+        flatten(recipe.presets[preset], f"preset {preset}"),
+        explicit,
+    ]
+    if game is not None and recipe.game is None:
+        # Whom a game brings along is whom its player should learn to beat.
+        met = ("first", "random", *sorted(game.players))
+        layers.insert(0, {"evaluation.opponents": Given(met, f"players of {game.name}")})
+    flat = merge(layers)
+    settings = validate(flat)
+    if game is not None:
+        require_kinds(settings, game, flat)
+    return Resolved(settings, explicit, preset)
+
+
+def _game_layer(game: GameEntry) -> dict[str, Given]:
+    """What an own game asks for by itself, as a layer.
+
+    Raises:
+        ConfigError: no mapping, or an unknown setting; the sentence names the game's class.
+    """
+    source = f"recipe of {game.source.rpartition(':')[2]}"
+    if not isinstance(game.recipe, Mapping):
+        raise ConfigError(
+            f"the {source} must be a mapping of settings by section, such as "
+            f"{{'model': {{'hidden_dim': 64}}}}, not {game.recipe!r}"
+        )
+    return flatten(game.recipe, source)
+
+
+def require_kinds(settings: Settings, game: GameEntry, flat: Mapping[str, Given]) -> None:
+    """Refuse budgets for kinds of decision that the game does not have.
+
+    Raises:
+        ConfigError: naming the kinds that it has.
+    """
+    key, kinds = "search.budget_by_kind", list(game.rules.decision_kinds)
+    for kind in settings.search.budget_by_kind:
+        if kind not in kinds:
+            source = flat[key].source if key in flat else "settings"
+            raise ConfigError(
+                f"{key} ({source}) names the kind {kind!r}{suggest(kind, kinds)}; the decisions "
+                f"of {game.name} are of the kind{'s' * (len(kinds) > 1)} {', '.join(kinds)}"
+            )
 
 
 def asked_document(recipe: Recipe, asked: Asked, resolved: Resolved) -> bytes:

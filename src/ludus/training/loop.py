@@ -203,7 +203,7 @@ class Loop:
         if leave.state == "done":
             write_report(session, leave.reason)
         where, name = session.run.path, session.run.manifest.recipe
-        game = session.entry.name
+        opponent = min(session.entry.players, default="random")
         if leave.state == "paused":
             text = (
                 f"paused ({leave.reason}); go on with: {resume_command(session)}\n"
@@ -213,8 +213,8 @@ class Loop:
         text = (
             f"{leave.reason}; everything is committed in {where}\n"
             f"  look:    ludus status --run {where}\n"
-            f"  measure: ludus match search:run={where} greedy --game {game}\n"
-            f"  play:    ludus play {game} --against search:run={where}\n"
+            f"  measure: ludus match {where} {opponent}\n"
+            f"  play:    ludus play {where}\n"
             f"  go on:   ludus train {name} --run {where}"
         )
         return Ending(leave.state, 0, text)

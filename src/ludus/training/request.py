@@ -15,7 +15,7 @@ from typing import Any
 
 from ludus.errors import ConfigError, RunError, UserError
 from ludus.runs import Run, is_run, lock_holder
-from ludus.training.keys import Given, flat_values, flatten, known_keys, validate
+from ludus.training.keys import Given, flat_values, flatten, known_keys, merge, validate
 from ludus.training.layers import (
     Asked,
     Recipe,
@@ -23,7 +23,16 @@ from ludus.training.layers import (
     explicit_layers,
     load_recipe,
     read_file,
+    recipe_names,
     resolve,
+)
+from ludus.training.plays import (
+    ANY_GAME,
+    game_of_run,
+    game_to_train,
+    recorded_game,
+    refuse_game,
+    require_trainable,
 )
 from ludus.training.settings import Settings
 
@@ -49,6 +58,8 @@ class TrainRequest:
         pause_at: ``iteration`` or None.
         accept_change: go on although the environment computes other bits.
         nothing_to_do: why no trainer is needed (a limit is reached already), or an empty text.
+        game: what finds the game: of a new run, or where that of an older one has moved to; else
+            an empty text.
     """
 
     recipe: str
@@ -65,12 +76,14 @@ class TrainRequest:
     pause_at: str | None = None
     accept_change: bool = False
     nothing_to_do: str = ""
+    game: str = ""
 
     @classmethod
     def make(
         cls,
-        recipe: str,
+        recipe: str | None = None,
         *,
+        game: str | None = None,
         run: Path | None = None,
         new: bool = False,
         minutes: float | None = None,
@@ -86,12 +99,16 @@ class TrainRequest:
     ) -> TrainRequest:
         """Check a request against the run directory.
 
+        Without a recipe it is that of the run, or the one for any game.
+
         Raises:
-            UserError: an unknown recipe, an option out of range.
+            UserError: an unknown recipe, an option out of range, a game that cannot be trained.
+            GameError: no such game, or what is named is none.
             ConfigError: a setting that is refused, or differs from the run's and may not.
-            RunError: a directory that is foreign, missing its recipe, or in use.
+            RunError: a directory that is foreign, missing its recipe or its game, or in use.
         """
-        known = load_recipe(recipe)
+        known = _recipe(recipe, game, run)
+        refuse_game(known, game)
         for name, limit in (("--iterations", iterations), ("--games", games)):
             if limit is not None and limit < 0:
                 raise UserError(f"{name} {limit} must be at least 0")
@@ -107,7 +124,7 @@ class TrainRequest:
             assignments=assignments,
             options={} if seed is None else {"run.seed": seed},
         )
-        path = _which(known, run, new)
+        path = run or _which(known, game, new)
         limits: dict[str, Any] = {
             "minutes": minutes,
             "iterations": iterations,
@@ -118,10 +135,12 @@ class TrainRequest:
         if is_run(path):
             if new:
                 raise RunError(f"{path} is a run already: leave out --new to continue it")
-            return cls._continue(known, path, asked, limits)
+            return cls._continue(known, path, game, asked, limits)
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} exists and is no directory: name another run directory")
-        resolved = resolve(known, asked)
+        entry = game_to_train(known, game)
+        resolved = resolve(known, asked, entry)
+        require_trainable(entry, resolved.settings)
         return cls(
             recipe=known.name,
             path=str(path),
@@ -130,6 +149,7 @@ class TrainRequest:
             preset=resolved.preset,
             settings=resolved.settings.model_dump(mode="json"),
             explicit=sorted(resolved.explicit),
+            game=entry.source,
             **limits,
         )
 
@@ -138,9 +158,10 @@ class TrainRequest:
         """The request that ``ludus resume`` makes of a run that nobody trains.
 
         Raises:
-            RunError: no run.
+            RunError: no run, or its game is not where it was.
         """
         run = Run.open(path, write=False)
+        game_of_run(run)
         limits = dict(run.manifest.progress.get("limits") or {})
         return cls(
             recipe=str(run.config.get("recipe", run.manifest.recipe)),
@@ -152,7 +173,7 @@ class TrainRequest:
 
     @classmethod
     def _continue(
-        cls, recipe: Recipe, path: Path, asked: Asked, limits: dict[str, Any]
+        cls, recipe: Recipe, path: Path, game: str | None, asked: Asked, limits: dict[str, Any]
     ) -> TrainRequest:
         holder = lock_holder(path)
         if holder is not None:
@@ -169,6 +190,7 @@ class TrainRequest:
                 f"the run {path} was made with preset {preset}, not {asked.preset}: leave "
                 "--preset out, or start another with --new"
             )
+        entry = game_of_run(run, game)
         explicit = explicit_layers(asked)
         changes = differences(explicit, current_settings(run), str(path))
         return cls(
@@ -178,6 +200,7 @@ class TrainRequest:
             changes=changes,
             explicit=sorted(explicit),
             nothing_to_do=_reached(run, changes, limits["iterations"], limits["games"]),
+            game="" if entry.source == recorded_game(run) else entry.source,
             **limits,
         )
 
@@ -211,16 +234,33 @@ def _reached(
     return ""
 
 
-def _which(recipe: Recipe, run: Path | None, new: bool) -> Path:
-    if run is not None:
-        return run
-    first = RUNS / recipe.name
+def _recipe(name: str | None, game: str | None, run: Path | None) -> Recipe:
+    """The recipe that is meant.
+
+    Raises:
+        UserError: it is unknown, or nothing says what to train.
+    """
+    if name is not None:
+        return load_recipe(name)
+    if run is not None and is_run(run):
+        return load_recipe(Run.open(run, write=False).manifest.recipe)
+    if game is None:
+        raise UserError(
+            f"say what to train: a recipe ({', '.join(recipe_names())}), or a game with --game"
+        )
+    return load_recipe(ANY_GAME)
+
+
+def _which(recipe: Recipe, game: str | None, new: bool) -> Path:
+    """The directory below ``runs/``: named after the recipe, or the game of one for any game."""
+    name = recipe.name if recipe.game is not None else game_to_train(recipe, game).name
+    first = RUNS / name
     if not new or not first.exists():
         return first
     number = 2
-    while (RUNS / f"{recipe.name}-{number}").exists():
+    while (RUNS / f"{name}-{number}").exists():
         number += 1
-    return RUNS / f"{recipe.name}-{number}"
+    return RUNS / f"{name}-{number}"
 
 
 def current_settings(run: Run) -> Settings:
@@ -241,12 +281,8 @@ def differences(explicit: Mapping[str, Given], current: Settings, where: str) ->
         ConfigError: one or more differ and may not change; the sentence names all of them.
     """
     now = flat_values(current)
-    merged = {key: Given(value, "run") for key, value in now.items()}
-    for key, given in explicit.items():
-        for other in [name for name in merged if name.startswith(f"{key}.")]:
-            del merged[other]
-        merged[key] = given
-    wanted = flat_values(validate(merged))
+    run = {key: Given(value, "run") for key, value in now.items()}
+    wanted = flat_values(validate(merge([run, explicit])))
     may_change = known_keys()
     changes: dict[str, Any] = {}
     refused: list[str] = []

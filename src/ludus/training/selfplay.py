@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ludus import _core
-from ludus.errors import LudusError
+from ludus.errors import GameError, LudusError
 from ludus.evaluators import EvaluatorTimes, TimedEvaluator
 from ludus.players import Lanes, PhaseSeconds, SearchPlayer, slots_settings
 from ludus.replay import GameRecords
@@ -29,6 +29,8 @@ _LOOK_AT = 1000
 _MOST_FALLBACKS = 0.01
 """Share of decisions whose search gave no policy past which the run stops (decisions, failures)."""
 
+_MOST_FAILURES = 0.01
+"""Share of games that their own rules may end before the run stops; two are always let pass."""
 
 _ROOTS_EVERY = 4
 """Units between two looks at search roots, where ``root_sample_every`` logs none of them."""
@@ -42,6 +44,7 @@ _COUNTED = (
     "rows",
     "batches",
     "forced",
+    "failed",
 )
 """Counters of the slots that are summed over all processes that worked on a phase."""
 
@@ -82,6 +85,7 @@ class SelfplayPhase:
             self._slots, [player], rules, max(1, min(session.lanes, self._slots.groups))
         )
         self._units = 0
+        self._failed = 0
         self._started = time.monotonic()
         self._here = 0
         self._sums = {**dict.fromkeys(_COUNTED, 0), **dict.fromkeys(_PHASES, 0.0), "seconds": 0.0}
@@ -157,6 +161,7 @@ class SelfplayPhase:
         if self._units % (every or _ROOTS_EVERY) == 0:
             self._look_at_roots(log=every > 0)
         self._check_fallbacks()
+        self._check_failures()
         return left
 
     def _totals(self) -> dict[str, Any]:
@@ -187,6 +192,22 @@ class SelfplayPhase:
                     f"self-play: {rate:.1%} of the searches gave no policy and fell back to "
                     "uniform; the run stops before it learns from them"
                 )
+
+    def _check_failures(self) -> None:
+        """Games whose rules raised are left out; many of them mean that the rules are broken."""
+        failed = int(self._slots.counters()["failed"])
+        if failed == self._failed:
+            return
+        self._failed = failed
+        session = self._session
+        failures = self._slots.failures()
+        last = failures[-1][1]
+        session.run.events.append("games_failed", failed=failed, game=failures[-1][0], error=last)
+        if failed > max(2, _MOST_FAILURES * self.total):
+            raise GameError(
+                f"self-play: the rules of {session.entry.name} ended {failed} of {self.total} "
+                f"games: {last}; the run stops, mend {session.entry.source} and start it again"
+            )
 
     def _look_at_roots(self, *, log: bool) -> None:
         """Count the policies of sampled roots; the first two go to the log, if any do."""
@@ -260,6 +281,7 @@ class SelfplayPhase:
         session = self._session
         totals, times = self._totals(), self._all_times()
         window = session.replay
+        window.skip(self._missing())
         session.flush_shards()
         tail = window.window()
         first = np.searchsorted(tail.game_ids, self._first)
@@ -278,6 +300,7 @@ class SelfplayPhase:
             "collisions": totals["collisions"],
             "collision_rate": totals["collisions"] / max(1, totals["simulations"]),
             "forced": totals["forced"],
+            "failed": totals["failed"],
             "mean_batch_rows": totals["rows"] / max(1, totals["batches"]),
             "games_per_second": self.total / seconds,
             "leaves_per_second": totals["simulations"] / seconds,

@@ -85,10 +85,11 @@ def learner_settings(settings: Settings) -> AlphaZeroSettings:
 def search_settings(settings: Settings, rules: _core.Game) -> dict[str, Any]:
     """The search as ``ludus._core.Slots`` wants it, without noise and temperature."""
     search = settings.search
-    budgets = {"reroll": search.budget_reroll, "mark": search.budget_mark}
     return {
         "rule": search.rule,
-        "simulations": [budgets.get(kind, search.budget_mark) for kind in rules.decision_kinds],
+        "simulations": [
+            search.budget_by_kind.get(kind, search.budget) for kind in rules.decision_kinds
+        ],
         "c_puct": search.c_puct,
         "fpu_reduction": search.fpu_reduction,
         "considered": search.considered,
@@ -116,6 +117,7 @@ class Session:
         lanes: threads that play.
         note: shows a sentence to the user, if one is there.
         net: a network of the run's shape, to make evaluators with.
+        game: what finds the game since it has moved; None where the run's birth says it.
     """
 
     def __init__(self, run: Run, entry: GameEntry, settings: Settings, lanes: int) -> None:
@@ -134,6 +136,7 @@ class Session:
         self.limits: dict[str, Any] = {}
         self.champion_checkpoint: str | None = None
         self.environment: dict[str, Any] | None = None
+        self.game: str | None = None
         self.candidate: Model | None = None
         self.net = make_network(self.rules, settings)
         self.learner = AlphaZeroLearner(
@@ -184,6 +187,7 @@ class Session:
         self.rejections = int(progress["rejections"])
         self.changed = dict(progress.get("changed") or {})
         self.champion_checkpoint = progress.get("champion_checkpoint")
+        self.game = progress.get("game")
         self.first = self._model(objects["first"], int(progress["units"]["first"]))
         self.champion = self._model(objects["champion"], int(progress["units"]["champion"]))
         if "candidate" in objects:
@@ -244,20 +248,24 @@ class Session:
             margin_weight=self.settings.search.margin_weight,
         )
 
-    def opponent(self, model: Model, name: str, simulations: int | None) -> SearchPlayer:
+    def opponent(
+        self, model: Model, name: str, simulations: int | None, *, opening: bool = False
+    ) -> SearchPlayer:
         """A model with the run's search, in evaluation settings.
 
         Args:
             model: weights.
             name: for reports.
             simulations: a decision; None for those of self-play.
+            opening: draw the moves of the first plies (``gating.opening_plies``).
         """
         settings = search_settings(self.settings, self.rules)
         if simulations is not None:
             settings["simulations"] = [simulations]
-        return SearchPlayer(
-            TimedEvaluator(self.evaluator(model)), evaluation_settings(settings), name
-        )
+        settings = evaluation_settings(settings)
+        if opening:
+            settings["temperature"] = [1.0] * self.settings.gating.opening_plies + [0.0]
+        return SearchPlayer(TimedEvaluator(self.evaluator(model)), settings, name)
 
     def now(self, schedule: Schedule) -> float:
         """The value of a schedule by iteration or game in the iteration in progress.
@@ -328,6 +336,7 @@ class Session:
             "units": units,
             "champion_checkpoint": self.champion_checkpoint,
             "environment": self.environment,
+            "game": self.game,
         }
 
     def summary(self) -> dict[str, Any]:

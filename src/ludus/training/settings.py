@@ -6,7 +6,7 @@ values are found (recipe, preset, file, environment, command line) is in ``layer
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,10 @@ from ludus.training.section import may_change as _may_change
 
 MAX_SEED = 2**63 - 1
 """Seeds are below 2**63, so that every reader of YAML and JSON keeps them whole."""
+
+
+Budget = Annotated[int, Field(ge=0, le=60000)]
+"""Simulations of a decision."""
 
 
 class RunSettings(_Section):
@@ -91,11 +95,11 @@ class SearchSettings(_Section):
     """The tree search of self-play; gating and evaluation change only what they name."""
 
     rule: Literal["puct", "gumbel"] = Field("gumbel", description="Rule at the root.")
-    budget_reroll: int = Field(
-        32, ge=0, le=60000, description="Simulations of a decision with rerolls left."
-    )
-    budget_mark: int = Field(
-        32, ge=0, le=60000, description="Simulations of a decision without rerolls left."
+    budget: int = Field(32, ge=0, le=60000, description="Simulations of a decision.")
+    budget_by_kind: dict[str, Budget] = Field(
+        {},
+        description="Simulations of decisions of a kind that the game names (`ludus games --json`),"
+        " where they differ from `budget`.",
     )
     budget_scale: Schedule = Field(
         Schedule(kind="constant", clock="iteration", start=1.0),
@@ -205,6 +209,13 @@ class GatingSettings(_Section):
     per_seed_results: bool = Field(
         True, description="List the result of each seed pair in gate_report.json."
     )
+    opening_plies: int = Field(
+        0,
+        ge=0,
+        le=4096,
+        description="First plies of a match between two networks in which both draw their moves at "
+        "temperature 1, so that games without dice differ; 0: both play their best.",
+    )
     oracle: bool = Field(
         True, description="Compare the candidate's decisions in gate games with the oracle's."
     )
@@ -229,7 +240,7 @@ class EvaluationSettings(_Section):
     )
     pairs: int = Field(64, ge=1, json_schema_extra=_may_change(), description="Seed pairs a match.")
     opponents: tuple[str, ...] = Field(
-        ("first", "previous", "random", "greedy", "oracle"),
+        ("first", "previous", "random"),
         json_schema_extra=_may_change(),
         description="Who is met: first (the run's first network), previous (the champion "
         "evaluated before) or player specifications.",
