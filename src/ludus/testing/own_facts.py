@@ -60,7 +60,7 @@ def check_facts(referee: Referee) -> None:
     referee.require(
         isinstance(game.hidden, bool), f"hidden is {game.hidden!r}; it must be True or False"
     )
-    scale = game.margin_scale
+    scale: Any = game.margin_scale
     referee.require(
         isinstance(scale, int | float) and not isinstance(scale, bool) and scale > 0,
         f"margin_scale is {scale!r}; it must be a number of points above 0",
@@ -84,7 +84,7 @@ def _is_own(game: Any, method: str) -> bool:
 def _check_players(referee: Referee) -> None:
     from ludus.players.spec import OPTIONS
 
-    players = referee.game.players
+    players: Any = referee.game.players
     referee.require(
         isinstance(players, Mapping),
         f"players is {players!r}; it must map names to functions, as in {{'greedy': greedy}}",

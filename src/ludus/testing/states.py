@@ -61,7 +61,8 @@ def _inside(one: Any, other: Any) -> str | None:
         return _first(
             (f".{name}", getattr(one, name), getattr(other, name, None)) for name in fields
         )
-    if type(one).__eq__ is not object.__eq__:
+    equality: Any = type(one).__eq__
+    if equality is not object.__eq__:
         return None if bool(one == other) else _pair(one, other)
     return None
 

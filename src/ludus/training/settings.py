@@ -342,7 +342,7 @@ class Settings(_Section):
         ):
             if schedule.clock not in ("iteration", "game"):
                 raise ValueError(f"{key}.clock must be iteration or game")
-        budget = max(self.search.budget_reroll, self.search.budget_mark)
+        budget = max(self.search.budget, *self.search.budget_by_kind.values(), 0)
         if self.search.full_fraction < 1.0 and self.search.fast_budget >= budget:
             raise ValueError(
                 f"search.fast_budget = {self.search.fast_budget} must be below the budget of a "
