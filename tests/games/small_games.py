@@ -164,7 +164,7 @@ class ThreeTakers(Game):
         return [1.0 if seat == winner else -0.5 for seat in range(3)]
 
     def observe(self, state, seat):
-        seen = np.zeros(14)
+        seen = np.zeros(14, np.float32)
         seen[state[0]] = 1.0
         seen[12] = (state[1] - seat) % 3 / 2
         seen[13] = seat / 2
