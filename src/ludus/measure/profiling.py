@@ -36,7 +36,7 @@ ABOUT = {
     "expand": "answers into the trees, values back to their roots",
     "choose": "players that are no search",
     "idle": "lanes that wait: for groups, or for the main thread",
-    "rows": "drawing and decoding training rows",
+    "rows": "training rows: drawing, decoding, or waiting for those decoded ahead",
     "step": "forward, loss, backward, optimizer, average",
     "other": "metrics, plans, the loop",
 }
@@ -288,8 +288,6 @@ def profile_train(
     Raises:
         UserError: an unknown recipe or setting.
     """
-    from ludus.replay import ReplaySampler
-
     profile = Profile("train", recipe)
     games = f"selfplay.games_per_iteration={_TRAIN_GAMES}"
     spent = {"rows": 0.0, "step": 0.0}
@@ -302,26 +300,26 @@ def profile_train(
             playing.finish()
         finally:
             playing.close()
-        phase = TrainPhase(session, None)
-        phase.advance(0.0)
+        training = _Training(session)
+        training.advance(0.0)
         watch = _Watch(native)
         learner = session.learner
         note(f"watching training of {recipe} for {seconds:g} s ...")
         with (
-            _timed(ReplaySampler, "rows", spent, "rows"),
+            _timed(*_row_source(), spent, "rows"),
             _timed(type(learner), "step", spent, "step"),
         ):
             before = learner.update
             watch.start()
             began = time.perf_counter()
             while time.perf_counter() - began < seconds:
-                if not phase.advance(0.25):
-                    phase = TrainPhase(session, None)
+                training.advance(0.25)
             profile.seconds = time.perf_counter() - began
             watch.stop(profile, "none")
         steps = learner.update - before
         if trace is not None:
-            profile.torch_table = _torch_profile(session, phase, trace)
+            profile.torch_table = _torch_profile(training, trace)
+        training.close()
         batch = session.settings.training.batch_size
     rest = max(0.0, profile.seconds - sum(spent.values()))
     profile.phases = {**spent, "other": rest}
@@ -332,14 +330,40 @@ def profile_train(
     return profile
 
 
-def _torch_profile(session: Session, phase: TrainPhase, trace: Path) -> str:
+def _row_source() -> tuple[type, str]:
+    """Class and method that hand the rows of an update to the phase that learns."""
+    from ludus import replay
+
+    feed = getattr(replay, "RowFeed", None)  # decodes ahead in a thread of its own
+    return (replay.ReplaySampler, "rows") if feed is None else (feed, "take")
+
+
+class _Training:
+    """The phase that learns, begun again whenever its steps are done."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._phase = TrainPhase(session, None)
+
+    def advance(self, seconds: float) -> None:
+        """About so many seconds of steps, at least one."""
+        if not self._phase.advance(seconds):
+            self._phase.close()
+            self._phase = TrainPhase(self.session, None)
+
+    def close(self) -> None:
+        """End what the phase has running."""
+        self._phase.close()
+
+
+def _torch_profile(training: _Training, trace: Path) -> str:
     """Some steps under torch's profiler; its table."""
     from torch.profiler import ProfilerActivity, profile
 
-    end = session.learner.update + _TORCH_STEPS
+    learner = training.session.learner
+    end = learner.update + _TORCH_STEPS
     with profile(activities=[ProfilerActivity.CPU]) as found:
-        while session.learner.update < end:
-            if not phase.advance(0.0):
-                phase = TrainPhase(session, None)
+        while learner.update < end:
+            training.advance(0.0)
     found.export_chrome_trace(str(trace))
     return str(found.key_averages().table(sort_by="self_cpu_time_total", row_limit=25))

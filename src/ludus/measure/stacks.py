@@ -19,7 +19,13 @@ Folded = dict[Stack, int]
 WAITING = "(waiting)"
 """Stands for everything inside a wait for another thread."""
 
-_WAITS = ("threading", "queue", "selectors", "multiprocessing.connection")
+_WAITS = (
+    "threading",
+    "queue",
+    "selectors",
+    "concurrent.futures.thread",
+    "concurrent.futures._base",
+)
 
 
 class Sampler:
