@@ -21,9 +21,7 @@ FULL = 0b111_111_111
 LINES = [7, 56, 448, 73, 146, 292, 273, 84]  # rows, columns, diagonals
 WON = [any(line & stones == line for line in LINES) for stones in range(512)]
 FREE = [[cell for cell in range(9) if not stones >> cell & 1] for stones in range(512)]
-PLANE = [
-    np.array([stones >> cell & 1 for cell in range(9)], np.float32) for stones in range(512)
-]
+PLANE = [np.array([stones >> cell & 1 for cell in range(9)], np.float32) for stones in range(512)]
 
 
 class TicTacToe(Game):

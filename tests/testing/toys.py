@@ -194,11 +194,19 @@ BREAKS = {
     "actions": (Nim, {"num_actions": 3.0}, "num_actions is 3.0; it must be a whole number"),
     "no length": (Nim, {"max_plies": None}, "max_plies is None.*most decisions"),
     "shape": (Nim, {"observation_shape": 9}, r"observation_shape is 9; .*as in \(9,\)"),
-    "max_legal": (Nim, {"max_legal": 4}, r"max_legal is 4; it must lie in 1\.\.3, the most legal .* or be None"),
+    "max_legal": (
+        Nim,
+        {"max_legal": 4},
+        r"max_legal is 4; it must lie in 1\.\.3, the most legal .* or be None",
+    ),
     "hidden": (Nim, {"hidden": 1}, "hidden is 1; it must be True or False"),
     "margin_scale": (Nim, {"margin_scale": 0}, "margin_scale is 0; .*points above 0"),
     "no method": (Nim, {"legal": None}, r"the method legal\(\) is missing"),
-    "no outcomes": (Nim, {"max_outcomes": 2}, r"the method outcomes\(\) is missing, which max_outc"),
+    "no outcomes": (
+        Nim,
+        {"max_outcomes": 2},
+        r"the method outcomes\(\) is missing, which max_outc",
+    ),
     "recipe": (
         Nim,
         {"recipe": {"model": {"hiden_dim": 64}}},
@@ -370,13 +378,21 @@ BREAKS = {
         {"action_text": lambda self, state, action: None},
         r"action_text\(state, 0\) gave None; it must give a short text",
     ),
-    "parse": (Nim, {"parse_action": parses_wrongly}, r"parse_action\(state, '1'\) gave 0, but that"),
+    "parse": (
+        Nim,
+        {"parse_action": parses_wrongly},
+        r"parse_action\(state, '1'\) gave 0, but that",
+    ),
     "parse anything": (
         Nim,
         {"parse_action": parses_anything},
         r"parse_action\(state, '\?!'\) gave 0; it must raise ludus.errors.GameError",
     ),
-    "illegal player": (Nim, {"players": {"p": illegal}}, r"player p chose 7; legal are \[0, 1, 2\]"),
+    "illegal player": (
+        Nim,
+        {"players": {"p": illegal}},
+        r"player p chose 7; legal are \[0, 1, 2\]",
+    ),
     "moody player": (Nim, {"players": {"p": moody}}, "draw only from the random.Random"),
     "player in place": (Nim, {"players": {"p": thief}}, "player p changed the state it was given"),
     "unannounced chance": (

@@ -57,7 +57,9 @@ def test_the_game_alone_names_recipe_and_run(tmp_path, monkeypatch, place):
 
 
 def test_what_to_train_must_be_said_and_once(place):
-    with pytest.raises(UserError, match=r"say what to train: a recipe \(alphazero, .*yatzy\), or a"):
+    with pytest.raises(
+        UserError, match=r"say what to train: a recipe \(alphazero, .*yatzy\), or a"
+    ):
         make()
     with pytest.raises(UserError, match="recipe alphazero trains any game: name it"):
         make(recipe="alphazero")
@@ -96,10 +98,10 @@ def test_unknown_settings_of_a_game_are_refused_by_class(tmp_path, place):
 
 
 def test_budgets_of_kinds_that_a_game_has_not(place, tmp_path):
-    with pytest.raises(ConfigError, match=r"the kind 'mark'.*the decisions of tictactoe are of the k"):
-        make(
-            f"{place}:TicTacToe", run=tmp_path, assignments=["search.budget_by_kind.mark=3"]
-        )
+    with pytest.raises(
+        ConfigError, match=r"the kind 'mark'.*the decisions of tictactoe are of the k"
+    ):
+        make(f"{place}:TicTacToe", run=tmp_path, assignments=["search.budget_by_kind.mark=3"])
     with pytest.raises(ConfigError, match=r"'marks'; did you mean mark.*the kinds reroll, mark"):
         make(recipe="yatzy", run=tmp_path, assignments=["search.budget_by_kind.marks=3"])
 
@@ -142,7 +144,9 @@ def test_a_run_finds_its_game_again_and_says_when_it_is_gone(place, tmp_path):
         lambda: TrainRequest.resume(run),
         lambda: game_of_run(Run.open(run, write=False)),
     ):
-        with pytest.raises(RunError, match=r"plays .*mine.py:TicTacToe, which cannot be had: ") as e:
+        with pytest.raises(
+            RunError, match=r"plays .*mine.py:TicTacToe, which cannot be had: "
+        ) as e:
             look()
         assert f"ludus train --run {run} --game PLACE" in str(e.value)
 
@@ -173,7 +177,7 @@ def test_hidden_games_and_odd_seats_are_refused(tmp_path):
         "class Hidden(Cards):\n    name = 'hidden'\n"
         "class Alone(Nim):\n    name = 'alone'\n    num_seats = 1\n"
     )
-    with pytest.raises(UserError, match="hidden has hidden information.*not trained"):
+    with pytest.raises(UserError, match=r"hidden has hidden information.*not trained"):
         make(f"{file}:Hidden", run=tmp_path / "run")
     with pytest.raises(UserError, match="alone has 1 seats, and matches are for two"):
         make(f"{file}:Alone", run=tmp_path / "run")

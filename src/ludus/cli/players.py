@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def players(
-    game: Annotated[str | None, typer.Argument(help=f"{GAME_HELP} All of the house by default.")] = None,
+    game: Annotated[
+        str | None, typer.Argument(help=f"{GAME_HELP} All of the house by default.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """List the players of a game and their options.

@@ -83,9 +83,7 @@ def check_hidden(
     game: Any = referee.game
     turn = referee.ask("turn", position)
     for number in range(4):
-        world = Position(
-            game, referee.ask("sample_world", position, seat, random.Random(number))
-        )
+        world = Position(game, referee.ask("sample_world", position, seat, random.Random(number)))
         referee.require(world.state is not None, "sample_world() gave None: return a state")
         other = np.array(referee.ask("observe", world, seat), np.float32)
         referee.require(

@@ -118,8 +118,10 @@ def _replay(
         turn = referee.ask("turn", position)
         chance = turn == referee.game.CHANCE
         possible = (
-            [] if turn == referee.game.OVER
-            else [int(i) for i, _ in referee.ask("outcomes", position)] if chance
+            []
+            if turn == referee.game.OVER
+            else [int(i) for i, _ in referee.ask("outcomes", position)]
+            if chance
             else [int(a) for a in referee.ask("legal", position)]
         )
         referee.require(
@@ -203,11 +205,9 @@ def _legal(referee: Referee, position: Position) -> list[int]:
     ascending = all(a < b for a, b in itertools.pairwise(legal))
     repeated = sorted({int(a) for a in legal if legal.count(a) > 1})
     referee.require(not repeated, f"legal() gave actions {repeated} more than once: {legal}")
+    referee.require(ascending, f"legal() must be ascending, as sorted() makes it, not {legal}")
     referee.require(
-        ascending, f"legal() must be ascending, as sorted() makes it, not {legal}"
-    )
-    referee.require(
-        0 <= legal[0] and legal[-1] < game.num_actions,
+        legal[0] >= 0 and legal[-1] < game.num_actions,
         f"legal() gave {legal}; actions lie in 0..{game.num_actions - 1}, as num_actions = "
         f"{game.num_actions} says",
     )
@@ -233,7 +233,7 @@ def _outcomes(referee: Referee, position: Position) -> list[tuple[int, float]]:
     referee.require(good, f"outcomes() must give {what}, not {pairs[:3]!r}")
     ids = [int(outcome) for outcome, _ in pairs]
     referee.require(
-        0 <= min(ids) and max(ids) < game.max_outcomes,
+        min(ids) >= 0 and max(ids) < game.max_outcomes,
         f"outcomes() gave the outcomes {min(ids)}..{max(ids)}; they lie in "
         f"0..{game.max_outcomes - 1}, as max_outcomes = {game.max_outcomes} says",
     )
@@ -300,7 +300,8 @@ def _check_end(referee: Referee, returns: list[float], scores: list[float]) -> N
         return
     referee.require(
         abs(sum(returns)) < 1e-6,
-        f"returns() gave {returns}; those of two seats must sum to 0: what one wins, the other loses",
+        f"returns() gave {returns}; those of two seats must sum to 0: what one wins, the other "
+        "loses",
     )
     ahead = np.sign(round(scores[0] - scores[1], 9))
     referee.require(
@@ -357,7 +358,10 @@ def _raw(referee: Referee, state: Any) -> dict[str, Any]:
 def _changed(one: dict[str, Any], other: dict[str, Any]) -> str | None:
     for question, answer in one.items():
         if other.get(question) != answer:
-            short = [text if len(text) < 50 else f"{text[:47]}..." for text in (str(answer), str(other.get(question)))]
+            short = [
+                text if len(text) < 50 else f"{text[:47]}..."
+                for text in (str(answer), str(other.get(question)))
+            ]
             return f"{question} gave {short[0]} and then {short[1]}"
     return None
 

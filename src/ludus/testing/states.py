@@ -39,8 +39,10 @@ def difference(one: Any, other: Any) -> str | None:
 
 def _inside(one: Any, other: Any) -> str | None:
     if isinstance(one, np.ndarray):
-        return None if np.array_equal(one, other, equal_nan=one.dtype.kind == "f") else _pair(
-            one.tolist(), other.tolist()
+        return (
+            None
+            if np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+            else _pair(one.tolist(), other.tolist())
         )
     if isinstance(one, str | bytes | bytearray | int | float | complex | Set):
         return None if one == other or one != one else _pair(one, other)
@@ -56,8 +58,10 @@ def _inside(one: Any, other: Any) -> str | None:
         return _first((f"[{i}]", a, b) for i, (a, b) in enumerate(zip(one, other, strict=True)))
     fields = _fields(one)
     if fields:
-        return _first((f".{name}", getattr(one, name), getattr(other, name, None)) for name in fields)
-    if type(one).__eq__ is not object.__eq__:
+        return _first(
+            (f".{name}", getattr(one, name), getattr(other, name, None)) for name in fields
+        )
+    if "__eq__" in {name for kind in type(one).__mro__[:-1] for name in vars(kind)}:
         return None if bool(one == other) else _pair(one, other)
     return None
 

@@ -26,7 +26,16 @@ _MOST_FAILURES = 0.01
 """Share of games that their own rules may end before the run stops; two are always let pass."""
 
 
-_COUNTED = ("fallbacks", "simulations", "decisions", "collisions", "rows", "batches", "forced", "failed")
+_COUNTED = (
+    "fallbacks",
+    "simulations",
+    "decisions",
+    "collisions",
+    "rows",
+    "batches",
+    "forced",
+    "failed",
+)
 """Counters of the slots that are summed over all processes that worked on a phase."""
 
 
