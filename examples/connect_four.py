@@ -80,8 +80,14 @@ class ConnectFour(Game):
     recipe = {
         # Lines are local and may be anywhere: what 3x3 convolutions are made for.
         "model": {"kind": "residual_tower", "channels": 64, "num_blocks": 5},
-        "selfplay": {"temperature": {"kind": "step", "start": 1.0, "end": 0.25, "over": 12}},
-        "gating": {"opening_plies": 6},
+        "selfplay": {
+            "games_per_iteration": 256,
+            "slots": 128,
+            "group_size": 64,
+            "temperature": {"kind": "step", "clock": "ply", "start": 1.0, "end": 0.25, "over": 12},
+        },
+        "training": {"steps_per_iteration": 100},
+        "gating": {"max_pairs": 60, "opening_plies": 6},
     }
 
     def initial(self):

@@ -39,7 +39,7 @@ class Race(NamedTuple):
 
 
 def hold20(game, race, random):
-    """Hold with 20 points at stake: the rule that every school knows. It draws nothing from the random numbers it is given."""
+    """Hold with 20 points at stake: the rule that every school knows."""
     return HOLD if race.pot >= 20 else ROLL
 
 

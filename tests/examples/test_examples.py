@@ -96,7 +96,7 @@ def pig(repository, tmp_path_factory):
 
 @pytest.mark.slow
 def test_pig_is_learned(pig):
-    """Chance and all: the trained player leaves random behind and holds its own against the rule."""
+    """Chance and all: the trained player leaves random behind and equals the rule at least."""
     report = json.loads(ludus("match", pig, "random", "--pairs", 200, "--json"))
     assert report["win_rate_low"] > 0.7  # hold20 itself wins 78 % of its games against random
     report = json.loads(ludus("match", pig, "hold20", "--pairs", 300, "--json"))

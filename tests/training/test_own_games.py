@@ -177,7 +177,7 @@ def test_hidden_games_and_odd_seats_are_refused(tmp_path):
         "class Hidden(Cards):\n    name = 'hidden'\n"
         "class Alone(Nim):\n    name = 'alone'\n    num_seats = 1\n"
     )
-    with pytest.raises(UserError, match="hidden has hidden information.*not trained"):
+    with pytest.raises(UserError, match=r"hidden has hidden information.*not trained"):
         make(f"{file}:Hidden", run=tmp_path / "run")
     with pytest.raises(UserError, match="alone has 1 seats, and matches are for two"):
         make(f"{file}:Alone", run=tmp_path / "run")

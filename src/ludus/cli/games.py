@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def games(context: typer.Context, as_json: Json = False) -> None:
-    """List the games; `ludus games check GAME` plays one at random and looks whether it is sound."""
+    """List the games; `ludus games check GAME` looks whether one is sound."""
     from ludus.games import game_names, get_game
 
     if context.invoked_subcommand is not None:

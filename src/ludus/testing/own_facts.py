@@ -28,7 +28,7 @@ def check_facts(referee: Referee) -> None:
     Raises:
         AssertionError: a sentence on the first that is missing or wrong.
     """
-    game = referee.game
+    game: Any = referee.game  # whose attributes may be anything as yet
     name = getattr(game, "name", None)
     referee.require(
         isinstance(name, str) and re.fullmatch(r"[a-z0-9_]{1,64}", name) is not None,
@@ -43,7 +43,7 @@ def check_facts(referee: Referee) -> None:
         referee.require(
             good, f"{fact} is {value!r}; it must be a whole number in {low}..{high}: {meaning}"
         )
-    most: Any = game.max_legal
+    most = game.max_legal
     limit = min(game.num_actions, _MOST_LEGAL)
     referee.require(
         (is_int(most) and 1 <= most <= limit)
@@ -52,7 +52,7 @@ def check_facts(referee: Referee) -> None:
         f"max_legal is {most!r}; it must lie in 1..{limit}, the most legal actions of any position"
         + (f", or be None for {limit}" if limit == game.num_actions else ""),
     )
-    shape: Any = getattr(game, "observation_shape", None)
+    shape = getattr(game, "observation_shape", None)
     referee.require(
         isinstance(shape, tuple) and len(shape) > 0 and all(is_int(n) and n > 0 for n in shape),
         f"observation_shape is {shape!r}; it must be a tuple of sizes, as in (9,) or (2, 6, 7)",
@@ -108,7 +108,7 @@ def _check_recipe(referee: Referee) -> None:
     from ludus.training.layers import load_recipe
     from ludus.training.plays import ANY_GAME
 
-    own = referee.game.recipe
+    own: Any = referee.game.recipe
     referee.require(
         isinstance(own, Mapping),
         f"recipe is {own!r}; it must hold settings by section, as in "

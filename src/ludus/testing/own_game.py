@@ -300,7 +300,8 @@ def _check_end(referee: Referee, returns: list[float], scores: list[float]) -> N
         return
     referee.require(
         abs(sum(returns)) < 1e-6,
-        f"returns() gave {returns}; those of two seats must sum to 0: what one wins, the other loses",
+        f"returns() gave {returns}; those of two seats must sum to 0: what one wins, the other "
+        "loses",
     )
     ahead = np.sign(round(scores[0] - scores[1], 9))
     referee.require(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
+import numpy as np
+
 from ludus.games import Game
 from ludus.testing.say import require
 from ludus.testing.states import difference, snapshot
@@ -84,11 +86,4 @@ class Referee:
 
 def is_int(value: Any) -> bool:
     """Whether something is a whole number; True and False are none."""
-    return (
-        (isinstance(value, int)
-        and not isinstance(value, bool))
-        or (type(value).__module__ == "numpy"
-        and getattr(value, "dtype", None) is not None
-        and value.dtype.kind in "iu"
-        and value.ndim == 0)
-    )
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -61,8 +61,7 @@ def _inside(one: Any, other: Any) -> str | None:
         return _first(
             (f".{name}", getattr(one, name), getattr(other, name, None)) for name in fields
         )
-    equality: Any = type(one).__eq__
-    if equality is not object.__eq__:
+    if "__eq__" in {name for kind in type(one).__mro__[:-1] for name in vars(kind)}:
         return None if bool(one == other) else _pair(one, other)
     return None
 

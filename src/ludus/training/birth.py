@@ -22,7 +22,7 @@ from ludus.training.evaluating import PREVIOUS
 from ludus.training.idle_options import GameFacts, idle_options
 from ludus.training.keys import Given, flatten, validate
 from ludus.training.layers import load_recipe
-from ludus.training.plays import game_of_run
+from ludus.training.plays import game_of_run, recorded_game
 from ludus.training.provenance import git_hash
 from ludus.training.request import TrainRequest, current_settings
 from ludus.training.session import Session, make_network
@@ -153,7 +153,7 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         else:
             session.restore()
         session.environment = accepted
-        if request.game:
+        if request.game and request.game != recorded_game(run):
             session.game = request.game
             run.events.append("game_moved", now=request.game)
             note(f"{path} plays {request.game} from now on")
