@@ -5,7 +5,7 @@ from ludus.runs import Run, SchemaIds
 
 CONFIG = {
     "game": "yatzy",
-    "search": {"rule": "gumbel", "budget_reroll": 2, "budget_mark": 2, "considered": 4},
+    "search": {"rule": "gumbel", "budget": 2, "considered": 4},
     "runtime": {"precision": "f32"},
 }
 

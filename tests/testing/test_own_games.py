@@ -5,6 +5,7 @@ import re
 import pytest
 from tests.testing.toys import BREAKS, Cards, Nim, Toss, broken
 
+from ludus.testing import check_game
 from ludus.testing.own_game import check_own_game
 
 

@@ -12,10 +12,10 @@ from tools import ablation
 
 from ludus.errors import UserError
 
-TINY = [text for text in SETTINGS if not text.startswith(("evaluation", "gating.max"))]
+TINY = [f'"{text}"' for text in SETTINGS if not text.startswith(("evaluation", "gating.max"))]
 FILE = f"""
 recipe: yatzy
-names: {{budget: [search.budget_reroll, search.budget_mark]}}
+names: {{budget: [search.budget, gating.simulations]}}
 common: [runtime.lanes=1, evaluation.every=0, gating.max_pairs=4, {", ".join(TINY)}]
 variants:
   base: []
@@ -38,7 +38,7 @@ def run(file, out, *more):
 
 def test_names_stand_for_all_their_settings(file):
     found = ablation.read_variants(file)
-    assert found["variants"]["deep"] == ("search.budget_reroll=4", "search.budget_mark=4")
+    assert found["variants"]["deep"] == ("search.budget=4", "gating.simulations=4")
     assert found["variants"]["base"] == ()
 
 
@@ -71,9 +71,9 @@ def test_a_file_of_another_form_is_refused(tmp_path, text, sentence):
 
 
 def test_bad_settings_are_told_before_anything_is_trained(file, tmp_path):
-    done = run(file, tmp_path / "out", "--set", "search.budget_mork=3")
+    done = run(file, tmp_path / "out", "--set", "search.budgit=3")
     assert done.returncode == 2
-    assert "did you mean search.budget_mark" in done.stderr and not (tmp_path / "out").exists()
+    assert "did you mean search.budget" in done.stderr and not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow  # six processes that import torch

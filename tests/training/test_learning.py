@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from tests.training.tiny import Crash, digests, request, train
 
-from ludus import _core
 from ludus.errors import ConfigError
 from ludus.runs import Run
 from ludus.training.birth import open_session
@@ -135,7 +134,7 @@ def search_of(path, *more):
 
 def test_the_playout_cap_reaches_the_slots_only_when_it_is_on(tmp_path):
     assert "full_fraction" not in search_of(tmp_path / "off")
-    cap = ("search.full_fraction=0.25", "search.budget_reroll=64", "search.budget_mark=64")
+    cap = ("search.full_fraction=0.25", "search.budget=64", "search.budget_by_kind={mark: 64}")
     on = search_of(tmp_path / "on", *cap, "search.fast_budget=12")
     assert (on["full_fraction"], on["fast_simulations"]) == (0.25, [12, 12])
     half = ("search.budget_scale=0.5", "search.fast_budget=12")
@@ -143,16 +142,6 @@ def test_the_playout_cap_reaches_the_slots_only_when_it_is_on(tmp_path):
     assert (scaled["simulations"], scaled["fast_simulations"]) == ([32, 32], [6, 6])
 
 
-def core_caps() -> bool:
-    player = {"simulations": [2], "full_fraction": 0.5, "fast_simulations": [1]}
-    try:
-        _core.Slots(_core.game("yatzy"), slots=64, group_size=64, seed=1, players=[player])
-    except ValueError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not core_caps(), reason="the core has no playout cap yet")
 def test_capped_decisions_teach_no_policy(trained, tmp_path):
     path = tmp_path / "run"
     cap = ("search.full_fraction=0.25", "search.fast_budget=1")

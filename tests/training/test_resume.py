@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 from tests.training.tiny import digests, train
 
-from ludus import _core
 from ludus.errors import RunError, UserError
+from ludus.games import get_game
 from ludus.runs import Run
 from ludus.training import birth
+from ludus.training.plays import require_same_game
 
 ITERATIONS = 2
 
@@ -121,4 +122,4 @@ def test_other_rules_are_refused(tmp_path):
     run = Run.open(path, write=False)
     run.schema = replace(run.schema, ruleset_id="other_rules_v9")
     with pytest.raises(RunError, match="ruleset_id other_rules_v9"):
-        birth._require_schema(run, _core.game("yatzy"))
+        require_same_game(run, get_game("yatzy"))

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,12 +51,20 @@ def _read_holder(run: Path) -> Holder | None:
 class RunLock:
     """The lock of a run, held until :meth:`release` or the end of the process.
 
-    A process that forks without exec shares the lock with its child; start children by exec.
+    It belongs to this process alone: a child that some library forks closes its copy at once.
     """
 
     def __init__(self, descriptor: int) -> None:
         """Not for callers: use :meth:`acquire`."""
         self._descriptor = descriptor
+        _HELD.add(self)
+
+    def _forget(self) -> None:
+        """Close the descriptor without giving the lock back; the parent still holds it."""
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
     @classmethod
     def acquire(cls, run: Path) -> RunLock:
@@ -106,6 +115,17 @@ class RunLock:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, 0)
             os.close(descriptor)
+
+
+_HELD: weakref.WeakSet[RunLock] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for lock in list(_HELD):
+        lock._forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 def lock_holder(run: Path) -> Holder | None:

@@ -6,6 +6,7 @@ model of its own. Inference runs in the calling thread and releases the interpre
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -18,6 +19,18 @@ from ludus.nets.onnx_export import export
 
 _LOCK = threading.Lock()
 _core: Any = None
+
+
+def _openvino() -> Any:
+    """The package, without its telemetry.
+
+    Importing it would fork a process that reports the import over the network; the copy would keep
+    a run's lock and logs open. It does without when the import of ``openvino_telemetry`` fails.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
 
 
 def compile_f32(net: Network, arrays: Weights) -> Program:
@@ -48,9 +61,7 @@ class _Program:
         global _core
         with _LOCK:
             if _core is None:
-                import openvino
-
-                _core = openvino.Core()
+                _core = _openvino().Core()
             model = self._models.get(rows)
             if model is None:
                 model = self._models[rows] = _core.read_model(export(self._net, self._arrays, rows))
@@ -60,12 +71,10 @@ class _Program:
 
 class _Runner:
     def __init__(self, request: Any, rows: int, columns: int) -> None:
-        import openvino
-
-        self._tensor = openvino.Tensor
+        self._tensor = _openvino().Tensor
         self._request = request
         self._answer: Array = np.empty((rows, columns), np.float32)
-        self._out = openvino.Tensor(self._answer, shared_memory=True)
+        self._out = self._tensor(self._answer, shared_memory=True)
         request.set_output_tensor(self._out)
         self._bound: Any = None
 
