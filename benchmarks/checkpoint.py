@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from ludus.cli.bench import Figure, in_turns
+from ludus.measure import Figure, in_turns
 from ludus.runs import KeepLast, Run
 from ludus.runs.container import read_checkpoint
 from ludus.training.birth import open_session

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ludus import _core
-from ludus.cli.bench import Figure, in_turns
+from ludus.measure import Figure, in_turns
 from ludus.evaluators import LeafBatch, NetworkEvaluator, calibration_report
 from ludus.nets import NetSpec, ResidualMLP
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ludus import _core
-from ludus.cli.bench import Figure, in_turns
+from ludus.measure import Figure, in_turns
 from ludus.evaluators import Evaluator, LeafBatch, ScriptedEvaluator
 from ludus.players import Lanes, SearchPlayer
 

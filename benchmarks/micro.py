@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ludus import _core
-from ludus.cli.bench import Figure, in_turns
+from ludus.measure import Figure, in_turns
 from ludus.replay import GameRecords, ReplaySchema, decode_shard, encode_shard
 from ludus.testing.evaluators import random_decision
 

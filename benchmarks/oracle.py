@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ludus import _core
-from ludus.cli.bench import Figure, in_turns
+from ludus.measure import Figure, in_turns
 
 
 def measure(quick: bool) -> list[Figure]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ludus import _core
-from ludus.cli.bench import Figure, in_turns
+from ludus.measure import Figure, in_turns
 from ludus.evaluators import UniformEvaluator
 from ludus.games import Game
 from ludus.games.own import make_entry

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import log_softmax
 
 from ludus import _core, nets
-from ludus.cli.bench import Figure, in_turns
+from ludus.measure import Figure, in_turns
 from ludus.evaluators import LeafBatch, UniformEvaluator
 from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
 from ludus.replay import GameRecords, ReplaySampler, RowFeed

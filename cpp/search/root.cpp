@@ -36,10 +36,9 @@ void ImprovedPolicy::logits(int count, const float* visits, const float* q, cons
   for (int i = 0; i < count; ++i) {
     total += visits[i];
     most = std::max(most, visits[i]);
-    if (visits[i] > 0.0F) {
-      prior_sum += prior[i];
-      weighted += prior[i] * q[i];
-    }
+    const float share = visits[i] > 0.0F ? prior[i] : 0.0F;
+    prior_sum += share;
+    weighted += share * q[i];
   }
   // Mixed value (paper, appendix D): the node's own value with the visited actions' Q.
   const float mixed = total > 0.0F && prior_sum > 0.0F
@@ -49,10 +48,12 @@ void ImprovedPolicy::logits(int count, const float* visits, const float* q, cons
   const float weight = 0.5F * (c_visit + most) * c_scale;
   const float spread = q_spread * q_spread;
   for (int i = 0; i < count; ++i) {
-    out[i] = log_prior[i];
-    if (visits[i] <= 0.0F) continue;  // completed by the mixed value: no advantage
-    const float shrink = has_chance ? spread / (spread + variance / visits[i]) : 1.0F;
-    out[i] += weight * shrink * (q[i] - mixed);
+    // Without branches, so that edges share vectors.
+    const float n = visits[i] > 0.0F ? visits[i] : 1.0F;
+    const float shrink = has_chance ? spread / (spread + variance / n) : 1.0F;
+    const float advantage = weight * shrink * (q[i] - mixed);
+    // An edge without a simulation is completed by the mixed value: no advantage.
+    out[i] = log_prior[i] + (visits[i] > 0.0F ? advantage : 0.0F);
   }
 }
 
@@ -96,13 +97,18 @@ void Tree::prepare_root() {
 float Tree::q_variance() const {
   const Node& node = at(root_);
   const Edges edge = edges(node);
+  float within[kMaxEdges];
+  const float* square = root_row(kSquares);
+  for (int i = 0; i < node.num_edges; ++i) {
+    const float n = edge.visits[i] > 1.0F ? edge.visits[i] : 2.0F;
+    within[i] = square[i] - edge.sums[i] * edge.sums[i] / n;
+  }
   float squares = 0.0F;
   float freedom = 0.0F;
   for (int i = 0; i < node.num_edges; ++i) {
     const float n = edge.visits[i];
-    if (n <= 1.0F) continue;
-    squares += root_row(kSquares)[i] - edge.sums[i] * edge.sums[i] / n;
-    freedom += n - 1.0F;
+    squares += n > 1.0F ? within[i] : 0.0F;
+    freedom += n > 1.0F ? n - 1.0F : 0.0F;
   }
   return freedom > 0.0F ? std::max(squares, 0.0F) / freedom : 0.0F;
 }
@@ -114,7 +120,8 @@ void Tree::improved_logits(float* out) const {
   float q[kMaxEdges];
   float own = node.value_sum;
   for (size_t i = 0; i < count; ++i) {
-    q[i] = edge.visits[i] > 0.0F ? edge.sums[i] / edge.visits[i] : 0.0F;
+    const float n = edge.visits[i] > 0.0F ? edge.visits[i] : 1.0F;
+    q[i] = edge.visits[i] > 0.0F ? edge.sums[i] / n : 0.0F;
     own -= edge.sums[i];
   }
   const ImprovedPolicy rule{settings_->c_visit, settings_->c_scale, settings_->q_spread,

@@ -68,9 +68,11 @@ void Tree::start(const void* state, const SearchSettings& settings, Effort effor
   }
   counters_.growths += nodes_.reserve(most_new * node_words_);
   if (blocks_.used() == 0) {
-    // A guess that most decisions never outgrow: logits of every leaf, and some open nodes.
+    // A guess that most decisions never outgrow: logits of every leaf, and some open nodes. What is
+    // not used is never touched.
     const auto legal = static_cast<size_t>(info_.max_legal);
-    const size_t guess = static_cast<size_t>(budget) * logit_words(legal) + 4 * open_words(legal);
+    const auto leaves = static_cast<size_t>(budget);
+    const size_t guess = leaves * logit_words(legal) + (4 + leaves / 8) * open_words(legal);
     counters_.growths += blocks_.reserve(guess);
   }
   reset_table(count_ + most_new);

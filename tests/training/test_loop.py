@@ -61,6 +61,9 @@ def test_training_can_be_told_from_the_logs(played):
     assert [record["steps_target"] for record in plan] == [8, 8]
     assert plan[0]["snapshot"]["total_games"] == 72
     for record in events(played, "selfplay_iter"):
+        phases = [record[f"seconds_{name}"] for name in ("tree", "encode", "network", "softmax")]
+        assert min(phases) > 0
+        assert record["seconds_idle"] > -0.01
         assert record["games"] == 72
         assert {"fallbacks", "fallback_rate", "leaves_per_second", "temperature"} <= set(record)
         assert {"collisions", "collision_rate", "forced"} <= set(record)
