@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from ludus import _core
-from ludus.measure import Figure, in_turns
 from ludus.evaluators import LeafBatch, NetworkEvaluator, calibration_report
+from ludus.measure import Figure, in_turns
 from ludus.nets import NetSpec, ResidualMLP
 
 ROWS = 256

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ludus import _core
-from ludus.measure import Figure, in_turns
 from ludus.evaluators import Evaluator, LeafBatch, ScriptedEvaluator
+from ludus.measure import Figure, in_turns
 from ludus.players import Lanes, SearchPlayer
 
 SLOTS = 512

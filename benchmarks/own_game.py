@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from ludus import _core
-from ludus.measure import Figure, in_turns
 from ludus.evaluators import UniformEvaluator
 from ludus.games import Game
 from ludus.games.own import make_entry
+from ludus.measure import Figure, Goal, in_turns
 from ludus.players import Lanes, SearchPlayer, slots_settings
 
 GOAL = 20_000
@@ -106,7 +106,7 @@ def measure(quick: bool) -> list[Figure]:
         own.close()
         compiled.close()
     counters = own.slots.counters()
-    figure.extra["goal"] = GOAL
+    figure.goal = Goal(GOAL)
     figure.extra["positions_made_per_simulation"] = round(
         counters["positions_made"] / counters["simulations"], 2
     )

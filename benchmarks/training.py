@@ -12,9 +12,9 @@ import torch
 from torch.nn.functional import log_softmax
 
 from ludus import _core, nets
-from ludus.measure import Figure, in_turns
 from ludus.evaluators import LeafBatch, UniformEvaluator
 from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
+from ludus.measure import Figure, Goal, in_turns
 from ludus.replay import GameRecords, ReplaySampler, RowFeed
 
 GOAL = 0.8
@@ -110,6 +110,6 @@ def measure(quick: bool) -> list[Figure]:
             against=("bare loop", bare.run),
             quick=quick,
         )
-        figure.extra = {"goal": GOAL, "met": figure.ratio is not None and figure.ratio >= GOAL}
+        figure.goal = Goal(GOAL, on="ratio")
         figures.append(figure)
     return figures

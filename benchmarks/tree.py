@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from ludus import _core
-from ludus.measure import Figure, Goal, in_turns
 from ludus.evaluators import LeafBatch
+from ludus.measure import Figure, Goal, in_turns
 
 SLOTS = 256
 SIMULATIONS = 64
