@@ -86,6 +86,10 @@ class _Play:
         self.slots.finished()
         return float(self.slots.counters()["simulations"] - before)
 
+    def shares(self) -> dict[str, float]:
+        """Where the time went, the rules in Python being part of the tree."""
+        return {name: round(part, 3) for name, part in self._lanes.seconds.shares().items()}
+
     def close(self) -> None:
         self._lanes.close()
 
@@ -107,6 +111,7 @@ def measure(quick: bool) -> list[Figure]:
         compiled.close()
     counters = own.slots.counters()
     figure.goal = Goal(GOAL)
+    figure.extra["phases"] = own.shares()
     figure.extra["positions_made_per_simulation"] = round(
         counters["positions_made"] / counters["simulations"], 2
     )

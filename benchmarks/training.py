@@ -7,6 +7,8 @@ rows from game records while it works, averages the weights and reports every 20
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import torch
 from torch.nn.functional import log_softmax
@@ -95,10 +97,17 @@ def measure(quick: bool) -> list[Figure]:
         )
         learner.begin_iteration(None, 1 << 30)
 
-        def work(learner: AlphaZeroLearner = learner) -> float:
+        spent = {"rows": 0.0, "network": 0.0}
+
+        def work(learner: AlphaZeroLearner = learner, spent: dict[str, float] = spent) -> float:
             feed = RowFeed(sampler, BATCH, learner.update, count)
             for update in range(count):
-                learner.step(feed.take(), report=update % REPORT_EVERY == 0)
+                began = time.perf_counter()
+                rows = feed.take()
+                taken = time.perf_counter()
+                learner.step(rows, report=update % REPORT_EVERY == 0)
+                spent["rows"] += taken - began
+                spent["network"] += time.perf_counter() - taken
             feed.close()
             return float(count)
 
@@ -111,5 +120,8 @@ def measure(quick: bool) -> list[Figure]:
             quick=quick,
         )
         figure.goal = Goal(GOAL, on="ratio")
+        figure.extra["phases"] = {
+            name: round(part / sum(spent.values()), 3) for name, part in spent.items()
+        }
         figures.append(figure)
     return figures

@@ -9,7 +9,6 @@ import pytest
 from safetensors import numpy as safetensors_numpy
 from tests.training.tiny import command, environment, train
 
-from ludus import evaluators
 from ludus.cli import main as cli
 from ludus.runs import Run, list_checkpoints
 
@@ -171,9 +170,6 @@ def test_doctor(capsys):
     assert 0.2 < report["threads"]["two_threads_over_one"] < 4
 
 
-@pytest.mark.skipif(
-    not hasattr(evaluators, "calibration_report"), reason="backends are not calibrated yet"
-)
 def test_doctor_tells_of_every_backend(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("LUDUS_CACHE", str(tmp_path))
     _, out, _ = ludus(capsys, "doctor", "--json")

@@ -47,8 +47,7 @@ def test_every_evaluation_rates_the_run(rated):
     names = {line["player"] for line in last["players"]}
     assert names == {*(f"champion-{i}:sims=2" for i in range(4)), "random"}
     assert last["before"]["player"] == "champion-2:sims=2"
-    if last["standing"] == "rated":
-        assert last["elo_se"] > 0
+    assert last["standing"] == "rated" and last["elo_se"] > 0
     history = read_summary(rated)["iterations"]
     kept = history[1]["evaluate"]
     assert set(kept["results"]) >= {"first", "previous", "random"}
@@ -72,8 +71,7 @@ def test_a_permanent_checkpoint_has_the_rating_in_its_name(rated):
     champion = history[1]["evaluate"]
     elo = elo_of(history, champion["model"]["sha256"])
     assert entry.elo == elo
-    if elo is not None:
-        assert f"-elo{elo:.0f}" in entry.path
+    assert elo is not None and f"-elo{elo:.0f}" in entry.path
     assert elo_of(history, "0" * 64) is None
     # A promotion's checkpoint is written before its champion was measured: it bears no rating.
     assert all(e.elo is None for e in list_checkpoints(rated) if e.where == "cache")

@@ -235,8 +235,7 @@ def knobs(session: Session) -> dict[str, Any]:
     search = settings.search.model_dump(mode="json")
     return {
         "search": {name: value for name, value in search.items() if "budget" not in name},
-        "backend": getattr(settings.runtime, "backend", None)
-        or getattr(settings.runtime, "precision", None),
+        "backend": settings.runtime.backend,
         "lanes": session.lanes,
         "slots": settings.selfplay.slots,
         "group_size": settings.selfplay.group_size,
