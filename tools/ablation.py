@@ -332,7 +332,11 @@ def compare(plan: Plan, out: Path, seeds: Sequence[int], at_once: int) -> int:
                 job
                 for job in stage
                 if job["kind"] == "train"
-                or all((Path(job[key]) / "manifests").is_dir() for key in ("run", "base"))
+                # Half-learned champions meet nobody.
+                or all(
+                    (out / "results" / f"{name}-{seed}.train.json").exists()
+                    for name in (job["variant"], BASE)
+                )
             ]
             with ThreadPoolExecutor(at_once) as pool:
                 waiting = {pool.submit(run_job, job): job for job in ready}
