@@ -90,9 +90,12 @@ def test_pairs_that_finish_early_wait_for_those_before_them():
 
 def test_killed_gates_decide_alike():
     reference = gate(uniform_player({"simulations": [4]}), WEAK, pairs=150).run().report()
-    breaks = 0
+    turns = breaks = 0
     current = gate(uniform_player({"simulations": [4]}), WEAK, pairs=150)
-    while (decision := current.advance(0.01)) is None:
+    while (decision := current.advance(0.0)) is None:
+        turns += 1
+        if turns % 20:
+            continue
         arrays, meta = current.state()
         meta = json.loads(json.dumps(meta))  # it goes through a state object
         current.close()

@@ -116,7 +116,8 @@ def test_status_has_the_speeds_while_it_works(tmp_path, monkeypatch):
         if status is not None and status["phase"] is not None:
             seen.setdefault(status["phase"], []).append(status["speed"])
 
-    assert train(tmp_path / "run", *SHORT, act=act, iterations=1).state == "done"
+    more = (*SHORT, "runtime.unit_seconds=0.002")
+    assert train(tmp_path / "run", *more, act=act, iterations=1).state == "done"
     play, learn = seen["selfplay"][-1], seen["train"][-1]
     assert set(play) == set(learn) == set(SPEEDS)
     for name in ("simulations_per_second", "evaluations_per_second", "batch_fill"):

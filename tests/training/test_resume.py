@@ -33,10 +33,11 @@ def undisturbed(tmp_path_factory):
 def test_cut_after_every_few_units(undisturbed, tmp_path):
     """Each cut loses the work since the last commit, which is some units ago or none."""
     path, cuts, phases = tmp_path / "run", 0, set()
-    while cuts < 60:
+    while cuts < 150:
         ending = train(
             path,
             "runtime.lanes=2",
+            "runtime.unit_seconds=0.008",
             crash_at=3 + cuts % 5,
             commit_always=cuts % 3 != 0,
             iterations=ITERATIONS,

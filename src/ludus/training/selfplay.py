@@ -158,7 +158,8 @@ class SelfplayPhase:
             self._session.flush_shards()
         self._units += 1
         every = self._session.settings.selfplay.root_sample_every
-        if self._units % (every or _ROOTS_EVERY) == 0:
+        # A short phase is looked at as soon as there is a root.
+        if self._roots.roots == 0 or self._units % (every or _ROOTS_EVERY) == 0:
             self._look_at_roots(log=every > 0)
         self._check_fallbacks()
         self._check_failures()
