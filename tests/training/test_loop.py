@@ -287,7 +287,7 @@ def test_a_full_disk_pauses_until_there_is_space(tmp_path, monkeypatch):
         return Space("floor" if 1 < len(asked) < 5 else "ok", 10**6)
 
     monkeypatch.setattr(Run, "space", space)
-    monkeypatch.setattr("ludus.training.loop._DISK_SECONDS", 0.0)
+    monkeypatch.setattr("ludus.training.guards.disk._SECONDS", 0.0)
     path = tmp_path / "run"
     assert train(path, "evaluation.every=0", iterations=1).state == "done"
     assert len(events(path, "guard_paused", "events")) == 1

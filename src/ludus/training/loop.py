@@ -1,7 +1,7 @@
 """The training loop: phases in units, and around each unit what every recipe needs.
 
 selfplay -> train -> gate -> evaluate, again and again. Between units: commands, the commit when it
-is due, the disk, limits, status, heartbeats. What decides results follows from counters and keys;
+is due, guards, limits, status, heartbeats. What decides results follows from counters and keys;
 the clock only says where an interruption falls, and every interruption can be gone on from.
 """
 
@@ -18,6 +18,7 @@ from ludus.runs import Command
 from ludus.training.birth import apply_changes, tell_idle_options
 from ludus.training.evaluating import EvaluatePhase
 from ludus.training.gating import GatePhase, gate_seeds, save_checkpoint
+from ludus.training.guards import Hold, Moment, make_guards
 from ludus.training.keys import known_keys
 from ludus.training.layers import parse_assignment
 from ludus.training.learning import TrainPhase
@@ -34,7 +35,6 @@ _MAKERS: dict[str, Callable[[Session, dict[str, Any] | None], Phase]] = {
     "gate": GatePhase,
     "evaluate": EvaluatePhase,
 }
-_DISK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,14 @@ class Loop:
         self._pause_at_iteration = request.pause_at == "iteration"
         self._end = None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         self._phase: Phase | None = None
-        self._looked_at_disk = 0.0
-        self._warned = False
+        self._resumed = False
+        self._guards = make_guards(session)
         self._reporter = Reporter(
             session,
             sender,
             total_iterations=self._total_iterations,
             seconds_left=self._seconds_left,
+            guards=self._guards,
         )
 
     # -- limits -------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ class Loop:
         for command in self._session.run.control.poll():
             self._obey(command)
         self._check_limits_within()
-        self._watch_disk()
+        self._guard(phase)
         if self._session.run.cadence.due():
             self._commit(required=False)
         self._reporter.worked(phase)
@@ -236,6 +237,7 @@ class Loop:
                 raise Leave("idle", "stopped")
             elif command.name == "resume":
                 self._pause_at_iteration = False
+                self._resumed = True
             elif command.name == "save":
                 self._commit(required=True)
                 path = save_checkpoint(session, permanent=True)
@@ -271,31 +273,37 @@ class Loop:
 
     # -- guards -------------------------------------------------------------------------------
 
-    def _watch_disk(self) -> None:
-        """Warn when space gets short; under the floor wait until there is some again."""
-        now = time.monotonic()
-        if now - self._looked_at_disk < _DISK_SECONDS:
-            return
-        self._looked_at_disk = now
-        run = self._session.run
-        space = run.space()
-        if space.level == "warn" and not self._warned:
-            self._warned = True
-            run.events.append("disk_warning", free_bytes=space.free_bytes)
-            self._sender.send("note", text=f"only {space.free_bytes // 10**6} MB of disk are free")
-        if space.level != "floor":
-            return
-        reason = f"only {space.free_bytes // 10**6} MB of disk are free"
-        run.events.append("guard_paused", reason=reason)
+    def _guard(self, phase: Phase) -> None:
+        """Let every guard look; one that asks for it holds the run here."""
+        moment = Moment(
+            self._session, phase, self._reporter, time.monotonic(), self._reporter.figures
+        )
+        for guard in self._guards:
+            try:
+                guard.look(moment)
+            except Hold as hold:
+                self._hold(hold)
+                guard.resumed(moment)
+
+    def _hold(self, hold: Hold) -> None:
+        """A guard's pause: commit, then wait for its rule or for ``ludus resume``."""
+        session = self._session
+        fields = {"guard": hold.guard, "reason": hold.reason}
+        session.run.events.append_if_possible("guard_paused", **fields)
+        session.note(f"paused by guard: {hold.reason}")
         self._commit(required=False)
-        while run.space().level == "floor":
-            self._reporter.waiting(reason)
-            time.sleep(0.5)
+        self._resumed = False
+        while not self._resumed and not (hold.until is not None and hold.until()):
+            self._reporter.waiting(hold.reason)
+            time.sleep(0.2)
             if self._stop_asked():
                 raise Leave("idle", "stopped")
-            for command in run.control.poll():
+            for command in session.run.control.poll():
                 self._obey(command)
-        run.events.append("guard_resumed", reason=reason)
+            if self._end is not None and time.monotonic() >= self._end:
+                raise Leave("paused", hold.reason)
+        session.run.events.append_if_possible("guard_resumed", **fields)
+        session.note("going on")
 
 
 def _least(*limits: int | None) -> int | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ludus.runs import Eta, duration_text, free_bytes, replace_file
 from ludus.training.audits import standing_warnings
 from ludus.training.evaluating import strength
+from ludus.training.figures import gather
+from ludus.training.guards import Guard
 from ludus.training.measures import SPEEDS
 from ludus.training.messages import Sender
 from ludus.training.phases import Phase
@@ -34,6 +36,7 @@ class Reporter:
         *,
         total_iterations: Callable[[], int | None],
         seconds_left: Callable[[], float | None],
+        guards: Sequence[Guard] = (),
     ) -> None:
         """Prepare.
 
@@ -42,11 +45,14 @@ class Reporter:
             sender: to the supervisor.
             total_iterations: at which the run ends, if any.
             seconds_left: of ``--minutes``, if any.
+            guards: of the run, for the status.
         """
         self._session = session
         self._sender = sender
         self._total = total_iterations
         self._left = seconds_left
+        self._guards = guards
+        self._phase: Phase | None = None
         self._eta = Eta(None, done=self._amount(None), elapsed_seconds=0.0)
         self._last_status = self._last_beat = 0.0
         self._work = 0
@@ -77,6 +83,7 @@ class Reporter:
     def worked(self, phase: Phase) -> None:
         """A unit was done: publish what is due."""
         self._work += 1
+        self._phase = phase
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
@@ -156,6 +163,10 @@ class Reporter:
         known = [seconds for seconds in (by_work, by_clock) if seconds is not None]
         return min(known) if known else None
 
+    def figures(self) -> Mapping[str, float | None]:
+        """The figures of the catalogue as they are now."""
+        return gather(self._session, self._phase)
+
     def status(
         self,
         state: str,
@@ -188,6 +199,11 @@ class Reporter:
                 "counters": run.counters.as_dict(),
                 "speed": {key: view.get(key) for key in SPEEDS},
                 "warnings": standing_warnings(run.iterations),
+                "figures": gather(session, phase),
+                "guards": [guard.state().as_json() for guard in self._guards],
+                "alerts": [],
+                "memory": {},
+                "pending": {},
                 "losses": {key: value for key, value in remembered.items() if key in self._losses},
                 "gate": {
                     "last": remembered["gate"],

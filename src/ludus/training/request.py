@@ -266,7 +266,7 @@ def _which(recipe: Recipe, game: str | None, new: bool) -> Path:
 def current_settings(run: Run) -> Settings:
     """Settings of a run with the changes it was told since its birth."""
     tree = {name: run.config[name] for name in Settings.model_fields if name in run.config}
-    if len(tree) < len(Settings.model_fields):
+    if not {"run", "model", "training"} <= set(tree):  # sections that came later have defaults
         raise RunError(f"{run.path}/config.resolved.yaml lacks settings: it is no training run")
     flat = flatten(tree, "config.resolved.yaml")
     for key, value in dict(run.manifest.progress.get("changed") or {}).items():

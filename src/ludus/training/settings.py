@@ -11,6 +11,12 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ludus.training.learning_settings import ReplaySettings, TrainingSettings
+from ludus.training.operating_settings import (
+    AlertSettings,
+    GuardSettings,
+    LoggingSettings,
+    MetricsSettings,
+)
 from ludus.training.schedules import Schedule
 from ludus.training.section import Section as _Section
 from ludus.training.section import may_change as _may_change
@@ -323,6 +329,10 @@ class Settings(_Section):
     gating: GatingSettings = Field(default_factory=GatingSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
+    guards: GuardSettings = Field(default_factory=GuardSettings)
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
