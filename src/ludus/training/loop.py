@@ -12,15 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ludus.errors import UserError
-from ludus.evaluators import core_count
-from ludus.runs import Command
-from ludus.training.birth import apply_changes, tell_idle_options
+from ludus.training.commands import Commands
 from ludus.training.evaluating import EvaluatePhase
-from ludus.training.gating import GatePhase, gate_seeds, save_checkpoint
+from ludus.training.gating import GatePhase, gate_seeds
 from ludus.training.guards import Hold, Moment, make_guards
-from ludus.training.keys import known_keys
-from ludus.training.layers import parse_assignment
 from ludus.training.learning import TrainPhase
 from ludus.training.messages import Sender
 from ludus.training.phases import Leave, Phase
@@ -74,10 +69,14 @@ class Loop:
         self._request = request
         self._sender = sender
         self._stop_asked = stop_asked
-        self._pause_at_iteration = request.pause_at == "iteration"
+        self._commands = Commands(
+            session,
+            sender,
+            lambda: self._commit(required=True),
+            pause_at_iteration=request.pause_at == "iteration",
+        )
         self._end = None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         self._phase: Phase | None = None
-        self._resumed = False
         self._guards = make_guards(session)
         self._reporter = Reporter(
             session,
@@ -142,7 +141,7 @@ class Loop:
         self._turn(name)
         self._commit(required=True)
         self._reporter.status("training", None)
-        if session.phase == PHASES[0] and self._pause_at_iteration:
+        if session.phase == PHASES[0] and self._commands.pause_at_iteration:
             raise Leave("paused", f"iteration {session.iteration} is done")
 
     def _turn(self, name: str) -> None:
@@ -161,8 +160,7 @@ class Loop:
         """What every recipe needs around each unit."""
         if self._stop_asked():
             raise Leave("idle", "stopped")
-        for command in self._session.run.control.poll():
-            self._obey(command)
+        self._commands.obey_all()
         self._check_limits_within()
         self._guard(phase)
         if self._session.run.cadence.due():
@@ -220,57 +218,6 @@ class Loop:
         )
         return Ending(leave.state, 0, text)
 
-    # -- commands -----------------------------------------------------------------------------
-
-    def _obey(self, command: Command) -> None:
-        session = self._session
-        run = session.run
-        run.events.append("command", command=command.name, args=dict(command.args))
-        try:
-            if command.name == "pause":
-                if command.args.get("at") == "iteration":
-                    self._pause_at_iteration = True
-                    self._sender.send("note", text="pausing at the end of this iteration")
-                else:
-                    raise Leave("paused", "asked to pause")
-            elif command.name == "stop":
-                raise Leave("idle", "stopped")
-            elif command.name == "resume":
-                self._pause_at_iteration = False
-                self._resumed = True
-            elif command.name == "save":
-                self._commit(required=True)
-                path = save_checkpoint(session, permanent=True)
-                self._commit(required=True)
-                self._sender.send("note", text=f"saved {run.path / path}")
-            elif command.name == "set":
-                self._set(str(command.args["key"]), command.args["value"])
-        except UserError as error:
-            run.events.append("command_refused", message=str(error))
-            self._sender.send("note", text=f"refused: {error}")
-        finally:
-            run.control.done(command)
-
-    def _set(self, key: str, value: Any) -> None:
-        """Change a setting that may change.
-
-        Raises:
-            UserError: it may not, or the value is refused.
-        """
-        session = self._session
-        given = parse_assignment(f"{key}={value}", "SET")
-        may_change = known_keys()
-        for name, wanted in given.items():
-            if not may_change.get(name, False):
-                raise UserError(f"setting {name} is fixed for the life of a run")
-            session.settings = apply_changes(session.settings, {name: wanted.value})
-            session.changed[name] = wanted.value
-            session.run.events.append("setting_changed", key=name, value=wanted.value, source="set")
-            self._sender.send("note", text=f"{name} is {wanted.value} from now on")
-        tell_idle_options(session, given)
-        session.run.cadence.seconds = session.settings.run.commit_seconds
-        session.lanes = session.settings.runtime.lanes or core_count()  # from the next phase on
-
     # -- guards -------------------------------------------------------------------------------
 
     def _guard(self, phase: Phase) -> None:
@@ -292,14 +239,13 @@ class Loop:
         session.run.events.append_if_possible("guard_paused", **fields)
         session.note(f"paused by guard: {hold.reason}")
         self._commit(required=False)
-        self._resumed = False
-        while not self._resumed and not (hold.until is not None and hold.until()):
+        self._commands.resumed = False
+        while not self._commands.resumed and not (hold.until is not None and hold.until()):
             self._reporter.waiting(hold.reason)
             time.sleep(0.2)
             if self._stop_asked():
                 raise Leave("idle", "stopped")
-            for command in session.run.control.poll():
-                self._obey(command)
+            self._commands.obey_all()
             if self._end is not None and time.monotonic() >= self._end:
                 raise Leave("paused", hold.reason)
         session.run.events.append_if_possible("guard_resumed", **fields)
