@@ -38,9 +38,16 @@ from ludus.runs.files import Tensors
 from ludus.runs.layout import is_run, require_run
 from ludus.runs.listing import RunSummary, describe_run, list_runs, read_summary
 from ludus.runs.lock import Holder, RunLock, lock_holder
-from ludus.runs.manifest import LogPosition, Manifest, ManifestTooLargeError, read_manifest
+from ludus.runs.manifest import (
+    LogPosition,
+    Manifest,
+    ManifestTooLargeError,
+    manifest_name,
+    read_manifest,
+)
 from ludus.runs.ndjson import NdjsonLog, NdjsonReader, read_ndjson
 from ludus.runs.objects import DurabilityError, ObjectRef, SaveError, replace_file
+from ludus.runs.recovery import newest_good
 from ludus.runs.retention import (
     CheckpointEntry,
     KeepLast,
@@ -49,7 +56,15 @@ from ludus.runs.retention import (
     RetentionPolicy,
 )
 from ludus.runs.run import Run
-from ludus.runs.saving import CommitCadence, SavePolicy, Space, free_bytes
+from ludus.runs.saving import (
+    CommitCadence,
+    SaveHistory,
+    SavePolicy,
+    Space,
+    disk_is_full,
+    free_bytes,
+    has_room,
+)
 from ludus.runs.schema import (
     CONTAINER_VERSION,
     MANIFEST_VERSION,
@@ -86,6 +101,7 @@ __all__ = [
     "RunLock",
     "RunSummary",
     "SaveError",
+    "SaveHistory",
     "SavePolicy",
     "SchemaIds",
     "Space",
@@ -93,13 +109,17 @@ __all__ = [
     "Tensors",
     "checkpoint_name",
     "describe_run",
+    "disk_is_full",
     "duration_text",
     "extract_checkpoint",
     "free_bytes",
+    "has_room",
     "is_run",
     "list_checkpoints",
     "list_runs",
     "lock_holder",
+    "manifest_name",
+    "newest_good",
     "newest_valid_checkpoint",
     "read_asked",
     "read_checkpoint",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from ludus.errors import RunError
+from ludus.runs import layout, recovery
 from ludus.runs.checkpoints import Checkpoints
 from ludus.runs.counters import Counters
 from ludus.runs.garbage import Collector
@@ -45,6 +46,7 @@ class RunFiles:
         self.store = ObjectStore(path)
         self._lock = lock
         self.counters = Counters.from_dict(manifest.counters)
+        self.iterations: list[dict[str, Any]] = self._read_iterations()
         self.checkpoints = Checkpoints(path, run_id=self.id)
         self._collector = Collector(path, self.store)
         self._logs = RunLogs(
@@ -67,6 +69,41 @@ class RunFiles:
             raise RunError(
                 f"{self.path} is open for reading only: open it with write=True to change it"
             )
+
+    def _read_iterations(self) -> list[dict[str, Any]]:
+        ref = self.manifest.objects.get("iterations")
+        if ref is None:
+            return []
+        history = self.get_index(ref)[1].get("iterations", [])
+        return [dict(entry) for entry in history]
+
+    def rewind(self, to: Manifest, reason: str) -> None:
+        """Go back to a commit in this process, as a restart would: it is the newest from now on.
+
+        Commits made after it go to quarantine with what only they reach. Counters and history are
+        those of the commit, logs are cut back to it (but ``events``, which tells what happened).
+        Objects that were put since are garbage. The caller restores its own state afterwards and
+        commits.
+
+        Args:
+            to: a commit of this run that verifies.
+            reason: why, for the events.
+
+        Raises: SaveError, DurabilityError: nothing of the run's own state has changed then but
+            what went to quarantine; call it again.
+        """
+        self._require_lock()
+        newer = [n for n in layout.manifest_numbers(self.path) if n > to.sequence]
+        rejected = (recovery.rejected(self.path, n, reason) for n in reversed(newer))
+        found = recovery.Found(to, tuple(rejected))
+        for notice in recovery.settle(self.path, self.store, found):
+            _LOG.warning("%s: %s", self.path, notice)
+            self.events.append_if_possible("notice", message=notice)
+        self._logs.rewind(to)
+        self.manifest = to
+        self.counters = Counters.from_dict(to.counters)
+        self.iterations = self._read_iterations()
+        self._collector.pending.clear()
 
     def put_object(self, kind: str, payload: Tensors, meta: Mapping[str, Any]) -> ObjectRef:
         """Store arrays in ``state/``, named by their content; the same content is stored once.

@@ -34,6 +34,7 @@ class RunLogs:
         self._envelope = dict(envelope)
         self._positions: dict[str, LogPosition] = {}
         self._open: dict[str, NdjsonLog] = {}
+        self._rewinds = 0
 
     def heal(self, manifest: Manifest, *, incarnation: str, event: str) -> list[str]:
         """Cut every log to where the commit left it and open it with a record of this process.
@@ -75,6 +76,25 @@ class RunLogs:
                 missing_bytes=position.offset - keep,
             )
         return notices
+
+    def rewind(self, manifest: Manifest) -> None:
+        """Cut all logs but ``events`` back to a commit, while they are in use.
+
+        Events are no part of the work that is done again: they tell of the return itself.
+
+        Raises: SaveError, DurabilityError.
+        """
+        self._rewinds += 1
+        for path in sorted((self._run / layout.LOGS).glob("*.ndjson")):
+            name = path.stem
+            if name == "events" or _NAME.fullmatch(name) is None:
+                continue
+            if name in self._open:
+                self._open.pop(name).close()
+            position = manifest.logs.get(name, _EMPTY)
+            self._positions[name] = position
+            if os.lstat(path).st_size > position.offset:
+                self._cut(path, position.offset, f"{os.getpid()}-{self._rewinds}")
 
     def _cut(self, path: Path, keep: int, incarnation: str) -> None:
         """Move the bytes after `keep` to quarantine, durably, before they go from the log."""

@@ -119,6 +119,30 @@ def choose(path: Path, store: ObjectStore) -> Found:
     )
 
 
+def newest_good(path: Path, store: ObjectStore) -> Manifest:
+    """The newest commit that verifies and whose numbers had been checked. Changes nothing.
+
+    Raises: CorruptError: there is none.
+    """
+    for number in reversed(layout.manifest_numbers(path)):
+        try:
+            manifest = _read(path, number)
+            if manifest.good and manifest.objects:
+                verify_commit(store, manifest)
+                return manifest
+        except (CorruptError, VersionError):
+            continue
+    raise CorruptError(f"no commit of {path} was marked good: begin anew with --new")
+
+
+def rejected(path: Path, number: int, reason: str) -> Rejected:
+    """A commit to be put away for that reason, whole or not."""
+    try:
+        return Rejected(number, reason, _read(path, number))
+    except (CorruptError, VersionError):
+        return Rejected(number, reason, None)
+
+
 def settle(path: Path, store: ObjectStore, found: Found) -> list[str]:
     """Move rejected commits, and the files that only they reach, to quarantine.
 

@@ -43,7 +43,7 @@ from ludus.runs.objects import (
     replace_file,
     sweep_temporary_files,
 )
-from ludus.runs.saving import CommitCadence, SavePolicy, Space
+from ludus.runs.saving import CommitCadence, SaveHistory, SavePolicy, Space
 from ludus.runs.schema import SchemaIds
 from ludus.runs.status import StatusWriter
 from ludus.runs.store import ObjectStore
@@ -69,7 +69,8 @@ class Run(RunFiles):
         incarnation: id of this process's turn with the run; new at each ``open(write=True)``.
         notices: sentences about what resume found wrong and did (fallback, cut log tails, stale
             commands); tell the user all of them. They were logged and written as events already.
-        control, status, checkpoints, cadence, policy: see the classes; only with ``write=True``.
+        control, status, checkpoints, cadence, policy, saves: see the classes; only with
+            ``write=True``.
     """
 
     def __init__(
@@ -89,10 +90,9 @@ class Run(RunFiles):
         self.policy = policy or SavePolicy()
         self.cadence = CommitCadence()
         self.config: dict[str, Any] = birth.read_config(path, manifest)
-        self.iterations: list[dict[str, Any]] = self._read_iterations()
         self.control = ControlReader(path, on_refused=self._refused_command)
         self.status = StatusWriter(path, run_id=self.id, incarnation=self.incarnation)
-        self.save_failures = 0
+        self.saves = SaveHistory()
         self._last_commit: dict[str, Any] = {}
         self._opened = time.monotonic()
         self._newest_number = manifest.sequence
@@ -310,14 +310,20 @@ class Run(RunFiles):
         """
 
         def failed(error: SaveError, attempt: int) -> None:
-            self.save_failures += 1
+            self.saves.failed(str(error))
             _LOG.warning("%s: saving failed (attempt %d): %s", self.path, attempt, error)
             self.events.append_if_possible("save_failed", attempt=attempt, message=str(error))
 
         result = self.policy.attempt(action, required=required, on_failure=failed, wait=wait)
+        self.saves.ended(saved=result is not None)
         if result is None:
             self.cadence.committed(0.0)  # wait a whole period before trying again
         return result
+
+    @property
+    def save_failures(self) -> int:
+        """Attempts to save that failed in this process."""
+        return self.saves.failures
 
     def space(self) -> Space:
         """Free space of the run's disk and how bad that is: ``ok``, ``warn`` or ``floor``."""
@@ -344,13 +350,6 @@ class Run(RunFiles):
         self.close()
 
     # -- inside ------------------------------------------------------------------------------
-
-    def _read_iterations(self) -> list[dict[str, Any]]:
-        ref = self.manifest.objects.get("iterations")
-        if ref is None:
-            return []
-        history = self.get_index(ref)[1].get("iterations", [])
-        return [dict(entry) for entry in history]
 
     def _refused_command(self, reason: str) -> None:
         _LOG.warning("%s: command refused: %s", self.path, reason)

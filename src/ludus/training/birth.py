@@ -18,6 +18,8 @@ from ludus.games import get_game
 from ludus.players import parse_player
 from ludus.runs import Run, SavePolicy, SchemaIds
 from ludus.training import fingerprint
+from ludus.training.book import ErrorBook
+from ludus.training.derived import make_network
 from ludus.training.evaluating import PREVIOUS
 from ludus.training.idle_options import GameFacts, idle_options
 from ludus.training.keys import Given, flatten, validate
@@ -25,7 +27,7 @@ from ludus.training.layers import load_recipe
 from ludus.training.plays import game_of_run, recorded_game
 from ludus.training.provenance import git_hash
 from ludus.training.request import TrainRequest, current_settings
-from ludus.training.session import Session, make_network
+from ludus.training.session import Session
 from ludus.training.settings import Settings
 
 
@@ -151,6 +153,7 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         if run.fresh:
             session.begin()
         else:
+            session.book = ErrorBook.from_json(run.manifest.progress.get("guards"))
             session.restore()
         session.environment = accepted
         if request.game and request.game != recorded_game(run):

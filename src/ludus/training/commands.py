@@ -7,7 +7,7 @@ from typing import Any
 
 from ludus.errors import UserError
 from ludus.evaluators import core_count
-from ludus.runs import Command
+from ludus.runs import Command, DurabilityError, SaveError
 from ludus.training.birth import apply_changes, tell_idle_options
 from ludus.training.gating import save_checkpoint
 from ludus.training.keys import known_keys
@@ -59,7 +59,7 @@ class Commands:
     def _obey(self, command: Command) -> None:
         session = self._session
         run = session.run
-        run.events.append("command", command=command.name, args=dict(command.args))
+        run.events.append_if_possible("command", command=command.name, args=dict(command.args))
         try:
             if command.name == "pause":
                 if command.args.get("at") == "iteration":
@@ -79,8 +79,10 @@ class Commands:
                 self._sender.send("note", text=f"saved {run.path / path}")
             elif command.name == "set":
                 self._set(str(command.args["key"]), command.args["value"])
-        except UserError as error:
-            run.events.append("command_refused", message=str(error))
+        except DurabilityError:
+            raise
+        except (UserError, SaveError) as error:
+            run.events.append_if_possible("command_refused", message=str(error))
             self._sender.send("note", text=f"refused: {error}")
         finally:
             run.control.done(command)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ludus.runs import free_bytes
+from ludus.training.memory import resident_bytes
 from ludus.training.phases import Phase
 from ludus.training.rating import latest
 from ludus.training.session import Session
@@ -111,6 +112,8 @@ def gather(session: Session, phase: Phase | None) -> dict[str, float | None]:
     view: Mapping[str, Any] = phase.view() if phase is not None else {}
     run = session.run
     counters = run.counters
+    memory, totals = session.memory, session.book.totals
+    growth = memory.get("growth")
     rating = latest(run.iterations) or {}
     figures: dict[str, float | None] = dict.fromkeys((figure.name for figure in CATALOGUE), None)
     figures.update(
@@ -137,6 +140,16 @@ def gather(session: Session, phase: Phase | None) -> dict[str, float | None]:
         elo=_number(rating, "elo"),
         elo_se=_number(rating, "elo_se"),
         elo_change=_number(rating, "change"),
+        memory_bytes=memory.get("total") or resident_bytes(),
+        memory_growth_mb=None if growth is None else growth / 1e6,
+        memory_budget_bytes=memory.get("budget"),
+        memory_fragmentation=memory.get("fragmentation"),
+        errors=sum(totals.values()),
+        divergences=totals.get("numbers", 0),
+        callback_errors=totals.get("callback", 0),
+        failure_rate=session.book.rate(
+            games=session.begun_games, window=session.settings.guards.error_window_games
+        ),
         free_disk_bytes=free_bytes(run.path),
         buffer_games=session.replay.games,
         buffer_samples=session.replay.samples,

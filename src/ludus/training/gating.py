@@ -10,7 +10,8 @@ from typing import Any
 from ludus import _core
 from ludus.arena import Gate, GateSettings, Guardrail, MatchSettings, SeedSet, find_seed_set
 from ludus.errors import ConfigError, UserError
-from ludus.players import Player
+from ludus.evaluators import Evaluator
+from ludus.players import Player, SearchPlayer
 from ludus.runs import KeepLast, ObjectRef
 from ludus.runs.objects import replace_file
 from ludus.training.measures import (
@@ -106,6 +107,11 @@ class GatePhase:
             solitaire(session.entry, candidate, "candidate", games, seed, how),
             solitaire(session.entry, champion, "champion", games, seed, how),
         )
+
+    @property
+    def evaluators(self) -> tuple[Evaluator, ...]:
+        """Who answers."""
+        return tuple(p.evaluator for p in self._players if isinstance(p, SearchPlayer))
 
     def advance(self, seconds: float) -> bool:
         """Play on until the decision."""

@@ -12,15 +12,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ludus.errors import UserError
+from ludus.runs import SaveError, disk_is_full
 from ludus.training.commands import Commands
 from ludus.training.evaluating import EvaluatePhase
 from ludus.training.gating import GatePhase, gate_seeds
-from ludus.training.guards import Hold, Moment, make_guards
+from ludus.training.guards import (
+    DiskGuard,
+    Hold,
+    Moment,
+    Rebuild,
+    RestartError,
+    make_guards,
+)
 from ludus.training.learning import TrainPhase
 from ludus.training.messages import Sender
 from ludus.training.phases import Leave, Phase
 from ludus.training.reporter import Reporter, resume_command, write_report
 from ludus.training.request import TrainRequest
+from ludus.training.returning import Returns
 from ludus.training.selfplay import SelfplayPhase
 from ludus.training.session import PHASES, Session, now_ms
 
@@ -72,12 +82,14 @@ class Loop:
         self._commands = Commands(
             session,
             sender,
-            lambda: self._commit(required=True),
+            self._commit_asked,
             pause_at_iteration=request.pause_at == "iteration",
         )
         self._end = None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         self._phase: Phase | None = None
+        self._adrift = False  # what is in memory must not be committed
         self._guards = make_guards(session)
+        self._disk = next(guard for guard in self._guards if isinstance(guard, DiskGuard))
         self._reporter = Reporter(
             session,
             sender,
@@ -85,6 +97,7 @@ class Loop:
             seconds_left=self._seconds_left,
             guards=self._guards,
         )
+        self._returns = Returns(session, self._reporter.alive)
 
     # -- limits -------------------------------------------------------------------------------
 
@@ -117,32 +130,69 @@ class Loop:
             if session.run.fresh:
                 self._commit(required=True)
             self._reporter.status("training", None)
+            self._resume_guards()
             while True:
-                self._check_limits()
-                self._one_phase()
+                try:
+                    self._check_limits()
+                    self._one_phase()
+                except Leave:
+                    raise
+                except Exception as error:  # noqa: BLE001 - judged by its kind, or raised again
+                    self._go_on_after(error)
         except Leave as leave:
             return self._leave(leave)
         finally:
-            if self._phase is not None:
-                self._phase.close()
+            self._drop_phase()
 
     def _one_phase(self) -> None:
         session = self._session
         name = session.phase
-        self._phase = phase = _MAKERS[name](session, session.saved)
-        session.saved = None
-        left = True
-        while left:
-            left = phase.advance(session.settings.runtime.unit_seconds)
-            self._between(phase)
+        phase = self._begin_phase()
+        while phase.advance(session.settings.runtime.unit_seconds):
+            phase = self._between(phase)
+        phase = self._between(phase)
         phase.finish()
-        phase.close()
-        self._phase = None
+        self._drop_phase()
         self._turn(name)
         self._commit(required=True)
+        self._returns.progressed()
         self._reporter.status("training", None)
         if session.phase == PHASES[0] and self._commands.pause_at_iteration:
             raise Leave("paused", f"iteration {session.iteration} is done")
+
+    def _begin_phase(self) -> Phase:
+        """The phase that the session stands in, anew or from what it saved."""
+        session = self._session
+        self._phase = phase = _MAKERS[session.phase](session, session.saved)
+        session.saved = None
+        return phase
+
+    def _drop_phase(self) -> None:
+        if self._phase is not None:
+            self._phase.close()
+            self._phase = None
+
+    def _go_on_after(self, error: Exception) -> None:
+        """Go back to a commit, where the error leaves one to go on from; else raise it."""
+        self._adrift = True
+        name = self._session.phase
+        self._drop_phase()
+        while True:
+            if isinstance(error, SaveError) and disk_is_full(error):
+                self._hold(self._disk.full(self._session, str(error)))
+            try:
+                outcome = self._returns.after(error, name)
+                break
+            except SaveError as again:
+                if not disk_is_full(again):
+                    raise
+                error = again
+        self._adrift = False
+        self._commit(required=False)
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.hold is not None:
+            self._hold(outcome.hold)
 
     def _turn(self, name: str) -> None:
         """The next phase, or the next iteration."""
@@ -156,16 +206,17 @@ class Loop:
         session.iteration += 1
         session.run.counters.add("iterations")
 
-    def _between(self, phase: Phase) -> None:
-        """What every recipe needs around each unit."""
+    def _between(self, phase: Phase) -> Phase:
+        """What every recipe needs around each unit; returns the phase, which may be another."""
         if self._stop_asked():
             raise Leave("idle", "stopped")
         self._commands.obey_all()
         self._check_limits_within()
-        self._guard(phase)
-        if self._session.run.cadence.due():
-            self._commit(required=False)
+        phase = self._guard(phase)
+        if self._session.run.cadence.due() and self._commit(required=False):
+            self._returns.progressed()
         self._reporter.worked(phase)
+        return phase
 
     def _check_limits_within(self) -> None:
         """Limits that end a run in the middle of an iteration."""
@@ -178,14 +229,40 @@ class Loop:
 
     # -- commits ------------------------------------------------------------------------------
 
-    def _commit(self, *, required: bool) -> None:
+    def _commit(self, *, required: bool, waits: bool = True) -> bool:
+        """Make all progress durable; whether that worked.
+
+        Args:
+            required: whether a failure is raised.
+            waits: whether a required commit waits for room on a disk that is full.
+
+        Raises:
+            SaveError: the disk refused, and the commit was required.
+        """
         session, phase = self._session, self._phase
 
         def action() -> Any:
             objects, saved = phase.save() if phase is not None else session.kept()
             return session.commit(objects, saved)
 
-        session.run.save(action, required=required, wait=self._wait)
+        self._disk.before_save(session)
+        while True:
+            try:
+                return session.run.save(action, required=required, wait=self._wait) is not None
+            except SaveError as error:
+                if not waits or not disk_is_full(error):
+                    raise
+                self._hold(self._disk.full(session, str(error)), commits=False)
+
+    def _commit_asked(self) -> None:
+        """For ``ludus save``.
+
+        Raises:
+            UserError: nothing can be committed now.
+        """
+        if self._adrift:
+            raise UserError("nothing new can be saved while the run waits for room on its disk")
+        self._commit(required=True, waits=False)
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -195,9 +272,15 @@ class Loop:
 
     def _leave(self, leave: Leave) -> Ending:
         session = self._session
-        # Before the commit, which makes the line durable: what lies behind one is cut on resume.
-        session.run.events.append("ended", state=leave.state, reason=leave.reason)
-        self._commit(required=True)
+        if not self._adrift:  # else the last commit is what there is
+            # Before the commit, which makes the line durable: what lies behind one is cut on
+            # resume.
+            session.run.events.append_if_possible("ended", state=leave.state, reason=leave.reason)
+            # Who asks to pause or stop does not want to wait for room on a disk.
+            try:
+                self._commit(required=True, waits=leave.state == "done")
+            except Leave:
+                self._commit(required=True, waits=False)
         self._reporter.status(leave.state, None, reason=leave.reason)
         if leave.state == "done":
             write_report(session, leave.reason)
@@ -209,8 +292,9 @@ class Loop:
                 f"  or: ludus resume --run {where}"
             )
             return Ending("paused", 3, text)
+        saved = f"commit {session.run.manifest.sequence}" if self._adrift else "everything"
         text = (
-            f"{leave.reason}; everything is committed in {where}\n"
+            f"{leave.reason}; {saved} is saved in {where}\n"
             f"  look:    ludus status --run {where}\n"
             f"  measure: ludus match {where} {opponent}\n"
             f"  play:    ludus play {where}\n"
@@ -220,25 +304,49 @@ class Loop:
 
     # -- guards -------------------------------------------------------------------------------
 
-    def _guard(self, phase: Phase) -> None:
+    def _moment(self) -> Moment:
+        reporter = self._reporter
+        return Moment(self._session, self._phase, reporter, time.monotonic(), reporter.figures)
+
+    def _guard(self, phase: Phase) -> Phase:
         """Let every guard look; one that asks for it holds the run here."""
-        moment = Moment(
-            self._session, phase, self._reporter, time.monotonic(), self._reporter.figures
-        )
         for guard in self._guards:
             try:
-                guard.look(moment)
+                guard.look(self._moment())
             except Hold as hold:
                 self._hold(hold)
-                guard.resumed(moment)
+            except Rebuild as rebuild:
+                phase = self._rebuild(phase, rebuild)
+            except RestartError:
+                self._commit(required=False)
+                raise
+        return phase
 
-    def _hold(self, hold: Hold) -> None:
+    def _rebuild(self, phase: Phase, rebuild: Rebuild) -> Phase:
+        """The phase anew from a commit of now: what it has spare goes, its results are the same."""
+        session = self._session
+        if not self._commit(required=False):
+            return phase
+        self._drop_phase()
+        session.saved = session.run.manifest.progress["saved"]
+        session.run.events.append_if_possible(
+            "phase_rebuilt",
+            phase=session.phase,
+            reason=rebuild.reason,
+            sequence=session.run.manifest.sequence,
+        )
+        return self._begin_phase()
+
+    def _hold(self, hold: Hold, *, commits: bool = True) -> None:
         """A guard's pause: commit, then wait for its rule or for ``ludus resume``."""
         session = self._session
         fields = {"guard": hold.guard, "reason": hold.reason}
         session.run.events.append_if_possible("guard_paused", **fields)
         session.note(f"paused by guard: {hold.reason}")
-        self._commit(required=False)
+        session.book.held = hold.guard if hold.until is None else None
+        commits = commits and not self._adrift
+        if commits:
+            self._commit(required=False)
         self._commands.resumed = False
         while not self._commands.resumed and not (hold.until is not None and hold.until()):
             self._reporter.waiting(hold.reason)
@@ -250,6 +358,21 @@ class Loop:
                 raise Leave("paused", hold.reason)
         session.run.events.append_if_possible("guard_resumed", **fields)
         session.note("going on")
+        self._resumed(hold.guard)
+        if commits and hold.until is None:
+            self._commit(required=False)  # or the next process would be held for the same errors
+
+    def _resumed(self, name: str) -> None:
+        self._session.book.held = None
+        for guard in self._guards:
+            if guard.name == name:
+                guard.resumed(self._moment())
+
+    def _resume_guards(self) -> None:
+        """To start a run that a guard holds is to resume it."""
+        held = self._session.book.held
+        if held is not None:
+            self._resumed(held)
 
 
 def _least(*limits: int | None) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ from ludus.training.evaluating import strength
 from ludus.training.figures import gather
 from ludus.training.guards import Guard
 from ludus.training.measures import SPEEDS
+from ludus.training.memory import resident_bytes
 from ludus.training.messages import Sender
 from ludus.training.phases import Phase
 from ludus.training.rating import latest
@@ -202,7 +202,7 @@ class Reporter:
                 "figures": gather(session, phase),
                 "guards": [guard.state().as_json() for guard in self._guards],
                 "alerts": [],
-                "memory": {},
+                "memory": session.memory,
                 "pending": {},
                 "losses": {key: value for key, value in remembered.items() if key in self._losses},
                 "gate": {
@@ -224,7 +224,7 @@ class Reporter:
                     "every_seconds": session.settings.run.commit_seconds,
                 },
                 "save_failures": run.save_failures,
-                "memory_bytes": _memory(),
+                "memory_bytes": resident_bytes(),
                 "free_disk_bytes": free_bytes(run.path),
                 "lanes": session.lanes,
                 "resume_command": resume_command(session),
@@ -274,12 +274,3 @@ def write_report(session: Session, reason: str) -> None:
 def resume_command(session: Session) -> str:
     """What to type to go on with a run."""
     return f"ludus train {session.run.manifest.recipe} --run {session.run.path}"
-
-
-def _memory() -> int | None:
-    """Resident bytes of this process."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
