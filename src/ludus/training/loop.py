@@ -141,7 +141,6 @@ class Loop:
         self._phase = None
         self._turn(name)
         self._commit(required=True)
-        self._guard(None)
         self._reporter.status("training", None)
         if session.phase == PHASES[0] and self._pause_at_iteration:
             raise Leave("paused", f"iteration {session.iteration} is done")
@@ -274,7 +273,7 @@ class Loop:
 
     # -- guards -------------------------------------------------------------------------------
 
-    def _guard(self, phase: Phase | None) -> None:
+    def _guard(self, phase: Phase) -> None:
         """Let every guard look; one that asks for it holds the run here."""
         moment = Moment(
             self._session, phase, self._reporter, time.monotonic(), self._reporter.figures

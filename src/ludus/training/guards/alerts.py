@@ -30,6 +30,7 @@ class AlertGuard:
         self._settings = session.settings
         self._engine = AlertEngine(in_force(session.settings))
         self._looked: float | None = None
+        self._raised: list[AlertRule] = []
         self._since: dict[str, int] = {}
         self._count = session.run.counters["alerts"]
         self._left = standing(session.run.path)
@@ -37,30 +38,35 @@ class AlertGuard:
         self._since.update(self._left)
 
     def look(self, moment: Moment) -> None:
-        """Look every ``alerts.every_seconds``, and whenever a phase is done.
+        """Look every ``alerts.every_seconds``, and act on what was raised since the last time.
 
         Raises:
             Hold: a rule with the action ``pause`` was raised.
             ReturnToGood: one with the action ``return``.
         """
+        every = moment.session.settings.alerts.every_seconds
+        if self._looked is None or moment.now - self._looked >= every:
+            self.tell(moment)
+        raised, self._raised = self._raised, []
+        self._act(moment, raised)
+
+    def tell(self, moment: Moment) -> None:
+        """Look now, tell what changed, and act at the next :meth:`look`: between two phases."""
         settings = moment.session.settings
         if settings is not self._settings:
             self._settings = settings
             self._tell(moment, self._engine.replace(in_force(settings)))
-        due = self._looked is None or moment.now - self._looked >= settings.alerts.every_seconds
-        if moment.phase is not None and not due:
-            return
-        first, self._looked = self._looked is None, moment.now
-        if first:
+        if self._looked is None:
             self._drop_unknown(moment)
+        self._looked = moment.now
         changes = self._engine.look(moment.figures(), moment.now)
         self._tell(moment, changes)
-        self._act(moment, [change.rule for change in changes if change.kind == "raised"])
+        self._raised += [change.rule for change in changes if change.kind == "raised"]
 
     def _drop_unknown(self, moment: Moment) -> None:
         """Clear alerts of earlier processes whose rules are not looked at any more."""
         for name in [name for name in self._left if name not in self._engine.active]:
-            del self._since[name]
+            self._since.pop(name, None)
             moment.session.run.events.append_if_possible(
                 "alert_cleared", name=name, metric=None, value=None, message=f"{name}: no such rule"
             )
@@ -95,15 +101,17 @@ class AlertGuard:
             for rule in raised:
                 if rule.action != action:
                     continue
-                value = self._engine.active[rule.name][1]
-                text = "alert " + sentence(rule, value, raised=True)
+                known = self._engine.active.get(rule.name)
+                if known is None:  # it has cleared since
+                    continue
+                text = "alert " + sentence(rule, known[1], raised=True)
                 if action == "return":
                     raise ReturnToGood(self.name, text)
                 raise Hold(self.name, text, lambda rule=rule: _over(rule, moment))  # type: ignore[misc]
 
     def resumed(self, moment: Moment) -> None:
         """A hold is over: what is active now does not hold again before it was cleared."""
-        self._looked = None if self._looked is None else moment.now
+        self._raised = []
 
     def active(self) -> list[dict[str, Any]]:
         """Active alerts for ``status.json``."""
