@@ -1,5 +1,6 @@
 """The engine of the alerts by itself: what must hold of any rules, figures and clocks."""
 
+import itertools
 import math
 
 import pytest
@@ -48,7 +49,7 @@ def test_what_wanders_around_its_limit_raises_once_a_minute():
         if change.kind == "raised"
     ]
     assert raised[0] == 1
-    assert all(b - a >= QUIET_SECONDS for a, b in zip(raised, raised[1:], strict=False))
+    assert all(b - a >= QUIET_SECONDS for a, b in itertools.pairwise(raised))
     assert len(raised) == 10
 
 
@@ -148,7 +149,10 @@ def test_the_same_figures_and_clock_give_the_same_alerts(given_rules, given_look
     def run():
         engine = AlertEngine(given_rules)
         return [
-            [(c.kind, c.rule.name) for c in engine.look({"loss": a, "games_per_second": b}, 7.0 * n)]
+            [
+                (c.kind, c.rule.name)
+                for c in engine.look({"loss": a, "games_per_second": b}, 7.0 * n)
+            ]
             for n, (a, b) in enumerate(given_looks)
         ]
 

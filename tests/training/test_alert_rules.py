@@ -77,14 +77,26 @@ def test_a_file_of_rules(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (f"rules=[{GOOD.replace('loss', 'los')}]", "rule mine: .*no figure los; did you mean loss?"),
+        (
+            f"rules=[{GOOD.replace('loss', 'los')}]",
+            "rule mine: .*no figure los; did you mean loss?",
+        ),
         (f"rules=[{GOOD}, {GOOD}]", "two rules have the name mine"),
-        ("rules=[{name: a, metric: loss, condition: over, limit: 3}]", "rule a: condition = 'over'"),
+        (
+            "rules=[{name: a, metric: loss, condition: over, limit: 3}]",
+            "rule a: condition = 'over'",
+        ),
         ("rules=[{name: a, metric: loss, condition: above}]", "rule a: limit is missing"),
         ("rules=[{name: a, metric: loss, condition: above, limit: .nan}]", "limit = nan must be"),
         ("rules=[{name: A b, metric: loss, condition: above, limit: 1}]", "small letters"),
-        ("rules=[{name: a, metric: loss, condition: above, limit: 1, for: 3}]", "unknown entry for"),
-        ("rules=[{name: a, metric: loss, condition: above, limit: 1, action: die}]", "action = 'die'"),
+        (
+            "rules=[{name: a, metric: loss, condition: above, limit: 1, for: 3}]",
+            "unknown entry for",
+        ),
+        (
+            "rules=[{name: a, metric: loss, condition: above, limit: 1, action: die}]",
+            "action = 'die'",
+        ),
         ("rules=[7]", "rule 1 must have name"),
         ("rules=7", "must be a list"),
         ("rules=/no/such/file.yaml", "'/no/such/file.yaml' cannot be read: No such file"),

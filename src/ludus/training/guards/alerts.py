@@ -31,7 +31,7 @@ class AlertGuard:
         self._engine = AlertEngine(in_force(session.settings))
         self._looked: float | None = None
         self._raised: list[AlertRule] = []
-        self._since: dict[str, int] = {}
+        self._since: dict[str, tuple[int, str]] = {}
         self._count = session.run.counters["alerts"]
         self._left = standing(session.run.path)
         self._engine.restore(self._left, time.monotonic())
@@ -89,7 +89,7 @@ class AlertGuard:
                 continue
             why = fall_text(run.iterations) if rule.metric.startswith("elo") else None
             message += "" if why is None else f" ({why})"
-            self._since[rule.name] = time.time_ns() // 1_000_000
+            self._since[rule.name] = (time.time_ns() // 1_000_000, message)
             self._count = run.counters.add("alerts")
             fields = fields_of(rule, change.value, message)
             run.events.append_if_possible("alert", iteration=moment.session.iteration, **fields)
@@ -114,14 +114,12 @@ class AlertGuard:
         self._raised = []
 
     def active(self) -> list[dict[str, Any]]:
-        """Active alerts for ``status.json``."""
-        return [
-            {
-                **fields_of(rule, value, sentence(rule, value, raised=True)),
-                "since_ms": self._since.get(name),
-            }
-            for name, (rule, value) in self._engine.active.items()
-        ]
+        """Active alerts for ``status.json``: what was said when they were raised, values of now."""
+        found = []
+        for name, (rule, value) in self._engine.active.items():
+            since, message = self._since.get(name, (None, ""))
+            found.append({**fields_of(rule, value, message), "since_ms": since})
+        return found
 
     def state(self) -> GuardState:
         """Which alerts are active."""
@@ -158,8 +156,8 @@ def sentence(rule: AlertRule, value: float | None, *, raised: bool) -> str:
     return f"{rule.name}: {rule.metric} is {shown}, the limit was {rule.limit:.6g}"
 
 
-def standing(run: Path) -> dict[str, int]:
-    """Alerts of the log of events that were raised and not cleared: name -> milliseconds.
+def standing(run: Path) -> dict[str, tuple[int, str]]:
+    """Alerts of the log of events that were raised and not cleared: name -> (ms, message).
 
     The log was cut to the commit when the run was opened, so this is what counters say too. Only
     its last megabyte is read; an alert that is older is raised anew.
@@ -172,7 +170,7 @@ def standing(run: Path) -> dict[str, int]:
             lines = file.read().split(b"\n")
     except OSError:
         return {}
-    found: dict[str, int] = {}
+    found: dict[str, tuple[int, str]] = {}
     for line in lines:
         if b'"alert' not in line:
             continue
@@ -183,7 +181,10 @@ def standing(run: Path) -> dict[str, int]:
         if not isinstance(record, dict) or not isinstance(record.get("name"), str):
             continue
         if record.get("event") == "alert":
-            found[record["name"]] = int(record.get("ts_ms") or 0)
+            found[record["name"]] = (
+                int(record.get("ts_ms") or 0),
+                str(record.get("message", "")),
+            )
         elif record.get("event") == "alert_cleared":
             found.pop(record["name"], None)
     return found
