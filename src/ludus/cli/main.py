@@ -20,6 +20,7 @@ COMMAND_MODULES = (
     "train",
     "status",
     "control",
+    "alerts",
     "checkpoint",
     "replay",
     "match",

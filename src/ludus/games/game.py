@@ -97,6 +97,8 @@ class Game(ABC):
             board, ``(size,)`` for a list of numbers.
         max_plies: most decisions of a game. A game that could go on for ever must end itself there,
             as a draw for instance.
+        cap_plies: where the game cuts itself off after so many decisions, that number: games of
+            this length are counted as timeouts. None for a game that its rules always end.
         max_legal: most legal actions of a position, at most 1024; None stands for ``num_actions``.
         max_outcomes: most outcomes of a chance event, at most 32767; 0 is a game without chance.
         hidden: whether a seat cannot see everything. Such games can be played and checked; search
@@ -121,6 +123,7 @@ class Game(ABC):
     num_actions: int
     observation_shape: tuple[int, ...]
     max_plies: int
+    cap_plies: int | None = None
     max_legal: int | None = None
     max_outcomes: int = 0
     hidden: bool = False

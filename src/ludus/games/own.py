@@ -65,6 +65,7 @@ def make_entry(game: Game, source: str) -> GameEntry:
         own=game,
         symmetries=symmetries,
         has_scores=type(game).scores is not Game.scores,
+        cap_plies=None if game.cap_plies is None else _integer(game, "cap_plies", 1, MOST_PLIES),
     )
 
 

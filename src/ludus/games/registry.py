@@ -55,6 +55,8 @@ class GameEntry:
         own: the object of a game written in Python; None for those of the house.
         symmetries: ways to turn or mirror the game, the identity left out.
         has_scores: whether the game has points apart from who wins.
+        cap_plies: length at which a game is cut off instead of ended by its rules; None where that
+            does not happen.
     """
 
     name: str
@@ -74,6 +76,7 @@ class GameEntry:
     own: Game | None = None
     symmetries: tuple[Symmetry, ...] = ()
     has_scores: bool = True
+    cap_plies: int | None = None
 
     def __post_init__(self) -> None:
         if not self.source:

@@ -1,163 +1,199 @@
-"""The catalogue of figures: one flat name for each number of a run.
+"""How the figures of the catalogue come about: from counters, the phase in progress, the history.
 
-Status, alert rules, exporters and monitor speak of a run's numbers by these names. ``status.json``
-has all of them under ``figures``, null where unknown.
+A gauge that only some phases know (a loss, an entropy) keeps its newest value in the others, taken
+from the newest record of an iteration; a speed is only told while it is measured. What is unknown
+is None, and gathering never raises.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ludus.runs import free_bytes
+from ludus.training.catalogue import CATALOGUE, KINDS, Figure
 from ludus.training.memory import resident_bytes
+from ludus.training.past import Past
 from ludus.training.phases import Phase
-from ludus.training.rating import latest
 from ludus.training.session import Session
 
+__all__ = ["CATALOGUE", "KINDS", "Figure", "Figures", "gather"]
 
-@dataclass(frozen=True)
-class Figure:
-    """A number that a run has at any moment.
-
-    Attributes:
-        name: ``[a-z][a-z0-9_]*``, without unit prefix; base units.
-        kind: ``counter`` (from the run's birth, only grows) or ``gauge``.
-        about: what it is, with its unit.
-    """
-
-    name: str
-    kind: Literal["counter", "gauge"]
-    about: str
+_HEALTH = ("win_rate_trend", "score_variance", "games_without_progress", "coverage")
+"""Figures that the health record of an iteration has, under the same names."""
 
 
-def _counters(**about: str) -> tuple[Figure, ...]:
-    return tuple(Figure(name, "counter", text) for name, text in about.items())
+class Figures:
+    """Gathers the figures of a run, again and again; knows what has changed since it was made."""
 
+    def __init__(
+        self,
+        session: Session,
+        *,
+        past: Past | None = None,
+        progress: Callable[[], float | None] = lambda: None,
+        seconds_left: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        """Begin a session's figures.
 
-def _gauges(**about: str) -> tuple[Figure, ...]:
-    return tuple(Figure(name, "gauge", text) for name, text in about.items())
+        Args:
+            session: of the run.
+            past: its history.
+            progress: share of the run that is done, where it has an end.
+            seconds_left: until that end.
+        """
+        self._session = session
+        self._past = past or Past(session)
+        self._progress = progress
+        self._left = seconds_left
+        self._rated_first = self._rating()
+        self._failures_at = (session.run.manifest.sequence, session.run.save_failures)
 
+    def now(self, phase: Phase | None) -> dict[str, float | None]:
+        """All figures; None where unknown.
 
-CATALOGUE: tuple[Figure, ...] = (
-    *_counters(
-        games="Games of self-play.",
-        plies="Plies of self-play.",
-        simulations="Simulations of self-play, counted at the end of an iteration.",
-        train_steps="Optimizer steps.",
-        positions_learned="Rows that the learner has seen.",
-        iterations="Finished iterations.",
-        gate_games="Games of gates.",
-        errors="Errors of every kind.",
-        divergences="Numbers that were not finite or out of range.",
-        save_failures="Saves that failed.",
-        restarts="Restarts of the trainer by its supervisor.",
-        alerts="Alerts raised.",
-        callback_errors="Errors of callbacks.",
-    ),
-    *_gauges(
-        iteration="Iteration in progress, 0-based.",
-        progress="Share of the run's iterations that is done.",
-        elapsed_seconds="Seconds worked on the run.",
-        eta_seconds="Seconds left.",
-        games_per_second="Games of self-play a second.",
-        games_per_minute="Games of self-play a minute.",
-        leaves_per_second="Simulations a second.",
-        steps_per_second="Optimizer steps a second.",
-        loss="Training loss.",
-        loss_policy="Policy part of the loss.",
-        loss_value="Value part of the loss.",
-        loss_ratio="Training loss over the mean of the last iterations.",
-        learning_rate="Learning rate.",
-        policy_entropy="Mean entropy of sampled root policies in nats.",
-        policy_max="Mean largest share of sampled root policies.",
-        confident_share="Share of sampled decisions whose largest share is above 0.5.",
-        elo="Rating of the champion.",
-        elo_se="Its standard error.",
-        elo_change="Change against the rating before.",
-        elo_change_session="Change since this process began.",
-        elo_per_10_games="Change of the rating a ten games of self-play.",
-        win_rate_trend="Slope of the win rate over the rolling window, a share an iteration.",
-        gate_win_rate="Win rate of the last gate.",
-        mean_plies="Mean length of games of the last iteration.",
-        mean_score="Mean score of the last iteration.",
-        score_variance="Variance of scores of the last iteration.",
-        games_without_progress="Games since the variance of the value error last fell.",
-        coverage="Share of audited positions of the last iteration that are distinct.",
-        failure_rate="Share of games with an error in the window.",
-        fallback_rate="Share of decisions whose search gave no policy.",
-        timeout_rate="Share of games ended by a cap.",
-        memory_bytes="Resident memory of the trainer.",
-        memory_growth_mb="Its growth in MB since the end of the warm-up.",
-        memory_budget_bytes="Memory budget of the trainer.",
-        memory_fragmentation="Share of the allocator's memory that is free but not returned.",
-        free_disk_bytes="Free space of the run's disk.",
-        buffer_games="Games in the replay.",
-        buffer_samples="Plies in the replay.",
-        commit_age_seconds="Seconds since the last commit.",
-    ),
-)
-"""Every figure, counters first."""
+        Args:
+            phase: in progress, if one is.
+        """
+        view: Mapping[str, Any] = phase.view() if phase is not None else {}
+        figures: dict[str, float | None] = dict.fromkeys(KINDS, None)
+        figures.update(self._counters())
+        figures.update(self._work(view))
+        figures.update(self._learning(view))
+        figures.update(self._play(view))
+        figures.update(self._strength())
+        figures.update(self._machine())
+        return figures
+
+    def _counters(self) -> dict[str, float | None]:
+        run = self._session.run
+        counters = run.counters
+        same = ("simulations", "iterations", "gate_games", "plies")
+        more = ("restarts", "alerts")
+        totals = self._session.book.totals
+        return {
+            **{name: counters[name] for name in (*same, *more)},
+            "errors": sum(totals.values()),
+            "divergences": totals.get("numbers", 0),
+            "callback_errors": totals.get("callback", 0),
+            "games": counters["selfplay_games"],
+            "train_steps": counters["train_step"],
+            "positions_learned": counters["samples"],
+            "save_failures": max(counters["save_failures"], run.save_failures),
+        }
+
+    def _work(self, view: Mapping[str, Any]) -> dict[str, float | None]:
+        session = self._session
+        run = session.run
+        games, leaves = number(view, "games_per_second"), number(view, "leaves_per_second")
+        usual = None if leaves is None else self._past.usual_speed(view.get("budgets"))
+        if self._failures_at[0] != run.manifest.sequence:
+            self._failures_at = (run.manifest.sequence, run.save_failures)
+        return {
+            "iteration": session.iteration,
+            "progress": self._progress(),
+            "elapsed_seconds": run.elapsed_seconds,
+            "eta_seconds": self._left(),
+            "games_per_second": games,
+            "games_per_minute": None if games is None else 60.0 * games,
+            "leaves_per_second": leaves,
+            "speed_ratio": None if leaves is None or not usual else leaves / usual,
+            "steps_per_second": number(view, "steps_per_second"),
+            "saves_failing": run.save_failures - self._failures_at[1],
+            # By time worked, which no change of the wall clock moves.
+            "commit_age_seconds": max(0.0, run.elapsed_seconds - run.manifest.elapsed_seconds),
+        }
+
+    def _learning(self, view: Mapping[str, Any]) -> dict[str, float | None]:
+        past = self._past
+        loss = number(view, "loss")
+        usual = past.usual_loss()
+        if usual is None:  # in the first iteration: the steps before the newest
+            usual = number(view, "loss_before")
+        found = loss if loss is not None else past.number("train", "loss_total")
+        rate = number(view, "lr")
+        return {
+            "loss": found,
+            "loss_policy": self._newest(view, "loss_policy", "train"),
+            "loss_value": self._newest(view, "loss_value", "train"),
+            "loss_ratio": None if found is None or not usual or usual < 0 else found / usual,
+            "learning_rate": past.number("train", "learning_rate") if rate is None else rate,
+        }
+
+    def _play(self, view: Mapping[str, Any]) -> dict[str, float | None]:
+        past, session = self._past, self._session
+        names = ("policy_entropy", "policy_max", "confident_share", "fallback_rate")
+        scores = past.number("selfplay", "mean_score") if session.entry.has_scores else None
+        health = past.health() or {}
+        return {
+            **{name: self._newest(view, name, "selfplay") for name in names},
+            **{name: number(health, name) for name in _HEALTH},
+            "failure_rate": session.book.rate(
+                games=session.begun_games, window=session.settings.guards.error_window_games
+            ),
+            "timeout_rate": past.number("selfplay", "timeout_rate"),
+            "mean_plies": past.number("selfplay", "mean_plies"),
+            "mean_score": scores,
+            "gate_win_rate": past.number("gate", "win_rate"),
+            "buffer_games": session.replay.games,
+            "buffer_samples": session.replay.samples,
+        }
+
+    def _newest(self, view: Mapping[str, Any], name: str, part: str) -> float | None:
+        """From the phase in progress, else from the newest record that has it."""
+        value = number(view, name)
+        return self._past.number(part, name) if value is None else value
+
+    # -- rating ---------------------------------------------------------------------------------
+
+    def _rating(self) -> Mapping[str, Any] | None:
+        """The newest rating, if it is no bound."""
+        rating = self._past.rating()
+        return rating if rating is not None and rating.get("standing") == "rated" else None
+
+    def _strength(self) -> dict[str, float | None]:
+        rating = self._rating()
+        if self._rated_first is None:
+            self._rated_first = rating
+        first, session = self._rated_first, None
+        if rating is not None and first is not None and rating["anchor"] == first["anchor"]:
+            session = float(rating["elo"]) - float(first["elo"])
+        known = self._past.elo()
+        changes = [change for change in (known["elo_change"], session) if change is not None]
+        return {
+            **known,
+            "elo": number(self._past.rating() or {}, "elo"),
+            "elo_se": number(self._past.rating() or {}, "elo_se"),
+            "elo_change_session": session,
+            "elo_change_worst": min(changes, default=None),
+        }
+
+    # -- machine --------------------------------------------------------------------------------
+
+    def _machine(self) -> dict[str, float | None]:
+        run = self._session.run
+        try:
+            free: float | None = free_bytes(run.path)
+        except OSError:
+            free = None
+        memory = self._session.memory
+        growth = memory.get("growth")
+        return {
+            "memory_bytes": memory.get("total") or resident_bytes(),
+            "memory_growth_mb": None if growth is None else growth / 1e6,
+            "memory_budget_bytes": memory.get("budget"),
+            "memory_fragmentation": memory.get("fragmentation"),
+            "free_disk_bytes": free,
+        }
 
 
 def gather(session: Session, phase: Phase | None) -> dict[str, float | None]:
-    """All figures as they are now; None where unknown.
-
-    Args:
-        session: of the run.
-        phase: in progress, if one is.
-    """
-    view: Mapping[str, Any] = phase.view() if phase is not None else {}
-    run = session.run
-    counters = run.counters
-    memory, totals = session.memory, session.book.totals
-    growth = memory.get("growth")
-    rating = latest(run.iterations) or {}
-    figures: dict[str, float | None] = dict.fromkeys((figure.name for figure in CATALOGUE), None)
-    figures.update(
-        games=counters["selfplay_games"],
-        plies=counters["plies"],
-        simulations=counters["simulations"],
-        train_steps=counters["train_step"],
-        positions_learned=counters["samples"],
-        iterations=counters["iterations"],
-        gate_games=counters["gate_games"],
-        save_failures=run.save_failures,
-        iteration=session.iteration,
-        elapsed_seconds=run.elapsed_seconds,
-        games_per_second=_number(view, "games_per_second"),
-        leaves_per_second=_number(view, "leaves_per_second"),
-        steps_per_second=_number(view, "steps_per_second"),
-        loss=_number(view, "loss"),
-        loss_policy=_number(view, "loss_policy"),
-        loss_value=_number(view, "loss_value"),
-        learning_rate=_number(view, "lr"),
-        policy_entropy=_number(view, "policy_entropy"),
-        policy_max=_number(view, "policy_max"),
-        fallback_rate=_number(view, "fallback_rate"),
-        elo=_number(rating, "elo"),
-        elo_se=_number(rating, "elo_se"),
-        elo_change=_number(rating, "change"),
-        memory_bytes=memory.get("total") or resident_bytes(),
-        memory_growth_mb=None if growth is None else growth / 1e6,
-        memory_budget_bytes=memory.get("budget"),
-        memory_fragmentation=memory.get("fragmentation"),
-        errors=sum(totals.values()),
-        divergences=totals.get("numbers", 0),
-        callback_errors=totals.get("callback", 0),
-        failure_rate=session.book.rate(
-            games=session.begun_games, window=session.settings.guards.error_window_games
-        ),
-        free_disk_bytes=free_bytes(run.path),
-        buffer_games=session.replay.games,
-        buffer_samples=session.replay.samples,
-        commit_age_seconds=max(0.0, time.time() - run.manifest.written_ms / 1000),
-    )
-    return figures
+    """All figures of a run at one moment, without those that compare with an earlier one."""
+    return Figures(session).now(phase)
 
 
-def _number(view: Mapping[str, Any], name: str) -> float | None:
+def number(view: Mapping[str, Any], name: str) -> float | None:
+    """A number of a mapping; None if it is missing or no number."""
     value = view.get(name)
-    return float(value) if isinstance(value, int | float) else None
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if known else None  # type: ignore[arg-type]

@@ -179,6 +179,7 @@ class TrainPhase:
             "steps_per_second": self._rate(),
             **self._figures.speeds(),
             "loss": losses.get("loss_total"),
+            "loss_before": self._figures.before("loss_total"),
             "loss_policy": losses.get("loss_policy"),
             "loss_value": losses.get("loss_value"),
             "entropy": losses.get("entropy"),
@@ -196,6 +197,7 @@ class TrainPhase:
             seconds=self._seconds + time.monotonic() - self._started,
             candidate=session.candidate.ref.path,
             finished_ms=now_ms(),
+            loss_mean=self._figures.losses().get("loss_total", {}).get("mean"),
             **_losses_of(self._losses),
         )
         session.run.metrics.append(

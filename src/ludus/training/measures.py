@@ -123,13 +123,29 @@ def player_times(players: Iterable[Player]) -> EvaluatorTimes:
     return total
 
 
+def timeout_rate(cap_plies: int | None, lengths: npt.NDArray[Any]) -> float | None:
+    """Share of games that the game's cap ended; None for a game that names none.
+
+    Args:
+        cap_plies: length at which the game cuts itself off.
+        lengths: plies of games, i[games].
+    """
+    if cap_plies is None or not len(lengths):
+        return None
+    return float((lengths >= cap_plies).mean())
+
+
 @dataclass
 class RootFigures:
-    """Policies of sampled search roots: how many, their entropies in nats, their largest shares."""
+    """Policies of sampled search roots: how many, their entropies in nats, their largest shares.
+
+    A root is confident when its largest share is above a half.
+    """
 
     roots: int = 0
     entropy: float = 0.0
     largest: float = 0.0
+    confident: int = 0
 
     def add(self, policy: npt.NDArray[Any]) -> tuple[float, float]:
         """Count a root's policy f[edges]; returns its entropy and its largest share."""
@@ -138,6 +154,7 @@ class RootFigures:
         self.roots += 1
         self.entropy += entropy
         self.largest += largest
+        self.confident += largest > 0.5
         return entropy, largest
 
     def figures(self) -> dict[str, float | None]:
@@ -146,6 +163,7 @@ class RootFigures:
         return {
             "policy_entropy": self.entropy / self.roots if some else None,
             "policy_max": self.largest / self.roots if some else None,
+            "confident_share": self.confident / self.roots if some else None,
         }
 
 
@@ -185,6 +203,13 @@ class StepFigures:
             of["min"] = min(of["min"], value)
             of["max"] = max(of["max"], value)
             of["last"] = value
+
+    def before(self, name: str) -> float | None:
+        """Mean of a loss over the reported steps before the newest one; None without any."""
+        of = self._losses.get(name)
+        if of is None or of["count"] < 2:
+            return None
+        return (of["sum"] - of["last"]) / (of["count"] - 1)
 
     def as_json(self) -> dict[str, Any]:
         """JSON to begin from again."""

@@ -9,7 +9,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from ludus.training.alerts.settings import AlertRule, AlertSettings
 from ludus.training.section import Section, may_change
+
+__all__ = [
+    "AlertRule",
+    "AlertSettings",
+    "GuardSettings",
+    "LoggingSettings",
+    "MetricsSettings",
+    "only_at_start",
+]
 
 
 class GuardSettings(Section):
@@ -53,61 +63,6 @@ class GuardSettings(Section):
         le=3600,
         json_schema_extra=may_change(),
         description="Without progress for so long, the trainer is restarted.",
-    )
-
-
-class AlertRule(Section):
-    """A rule of the alerts, as data."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64, description="Its name.")
-    metric: str = Field(description="A figure of the catalogue (ludus alerts lists them).")
-    condition: Literal["above", "below"] = Field(description="On which side of the limit it fires.")
-    limit: float = Field(description="The limit, in the unit of the figure.")
-    for_seconds: float = Field(
-        0.0, ge=0, le=7 * 86400, description="How long the condition must hold."
-    )
-    severity: Literal["warning", "error"] = Field("warning", description="How bad that is.")
-    action: Literal["tell", "pause", "return"] = Field(
-        "tell",
-        description="Tell only, pause the run, or return to the last good commit.",
-    )
-
-
-class AlertSettings(Section):
-    """Alerts, and how they leave the machine."""
-
-    every_seconds: float = Field(
-        10.0,
-        ge=0.1,
-        le=3600,
-        json_schema_extra=may_change(),
-        description="How often the rules are looked at.",
-    )
-    rules: tuple[AlertRule, ...] = Field(
-        (),
-        json_schema_extra=may_change(),
-        description="Further rules; one with the name of a built-in rule replaces it.",
-    )
-    off: tuple[str, ...] = Field(
-        (), json_schema_extra=may_change(), description="Names of rules that are not looked at."
-    )
-    command: tuple[str, ...] = Field(
-        (),
-        json_schema_extra=may_change(only_at_start=True),
-        description="Program with its arguments that gets every alert as JSON on its input.",
-    )
-    webhook: str | None = Field(
-        None,
-        pattern=r"^https?://",
-        json_schema_extra=may_change(only_at_start=True),
-        description="Address that gets every alert as JSON by POST.",
-    )
-    timeout_seconds: float = Field(
-        10.0,
-        gt=0,
-        le=300,
-        json_schema_extra=may_change(),
-        description="After which command and webhook are given up.",
     )
 
 

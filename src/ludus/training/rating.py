@@ -18,9 +18,6 @@ from ludus.arena.pairings import quarters_scores
 from ludus.games import GameEntry
 from ludus.training.session import Session
 
-FALL = 100.0
-"""Elo points: a champion that is rated lower than the one before by more raises an alert."""
-
 MOST_PAIRS_KEPT = 256
 """Evaluations of more pairs keep counts of scores only, not the score of every pair."""
 
@@ -142,8 +139,8 @@ def elo_of(iterations: Sequence[Mapping[str, Any]], sha256: str) -> float | None
 def rate_run(session: Session) -> dict[str, Any] | None:
     """Rate the run after the evaluation in ``session.record``, and tell everybody.
 
-    Writes ``rating`` into the record of the evaluation, a record ``rating`` into the metrics, and
-    an event ``alert`` when the champion fell by more than :data:`FALL` points.
+    Writes ``rating`` into the record of the evaluation and a record ``rating`` into the metrics.
+    A fall is told by the alert rule ``elo_regression``.
 
     Returns: the rating of the champion; None where no game rates it.
     """
@@ -169,7 +166,6 @@ def rate_run(session: Session) -> dict[str, Any] | None:
         games=sum(row.games for row in table),
         sentences=ratings.sentences() if len(table.pairings) <= _FIT_LIMIT else [],
     )
-    _alert(session, found)
     return found
 
 
@@ -209,27 +205,28 @@ def _champion(ratings: Ratings, name: str, before: Mapping[str, Any] | None) -> 
     return found
 
 
-def _alert(session: Session, found: Mapping[str, Any]) -> None:
-    """Tell of a fall; a number that is only a lower bound has not been seen to fall."""
-    before, change = found["before"], found["change"]
-    if before is None or change is None or change >= -FALL:
-        return
-    if before["standing"] != "rated" or found["standing"] not in ("rated", "at most"):
-        return
-    error = found["change_se"]
-    session.run.events.append(
-        "alert",
-        kind="rating_fall",
-        message=f"the rating fell by {-change:.0f} Elo points"
+def seen_change(found: Mapping[str, Any]) -> float | None:
+    """By how much the rating has changed, in Elo points; None where that was not seen.
+
+    A number that is only a bound has been seen to move in the direction of the bound alone.
+    """
+    before, change = found.get("before"), found.get("change")
+    if before is None or change is None or before["standing"] != "rated":
+        return None
+    sure = {"rated": True, "at most": change < 0, "at least": change > 0}
+    return float(change) if sure.get(found["standing"]) else None
+
+
+def fall_text(iterations: Sequence[Mapping[str, Any]]) -> str | None:
+    """The newest change of the rating for people, with both numbers; None if there was none."""
+    found = latest(iterations)
+    change = None if found is None else seen_change(found)
+    if found is None or change is None:
+        return None
+    before, error = found["before"], found["change_se"]
+    return (
+        f"the rating {'fell' if change < 0 else 'rose'} by {abs(change):.0f} Elo points"
         + ("" if error is None else f" (+- {error:.0f})")
         + f": {before['player']} had {before['elo']:.0f}, {found['player']} has "
-        f"{found['elo']:.0f}",
-        before=before["elo"],
-        before_se=before["elo_se"],
-        after=found["elo"],
-        after_se=found["elo_se"],
-        change=change,
-        change_se=error,
-        limit=-FALL,
-        iteration=session.iteration,
+        f"{found['elo']:.0f}"
     )

@@ -7,14 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ludus.runs import Eta, duration_text, free_bytes, replace_file
-from ludus.training.audits import standing_warnings
-from ludus.training.evaluating import strength
-from ludus.training.figures import gather
-from ludus.training.guards import Guard
+from ludus.runs import Eta, duration_text, replace_file
+from ludus.training.figures import Figures
+from ludus.training.guards import AlertGuard, Guard, Moment
 from ludus.training.measures import SPEEDS
-from ludus.training.memory import resident_bytes
 from ludus.training.messages import Sender
+from ludus.training.past import Past
 from ludus.training.phases import Phase
 from ludus.training.rating import latest
 from ludus.training.session import PHASES, Session
@@ -53,15 +51,20 @@ class Reporter:
         self._left = seconds_left
         self._guards = guards
         self._phase: Phase | None = None
+        self._past = Past(session)
         self._eta = Eta(None, done=self._amount(None), elapsed_seconds=0.0)
         self._last_status = self._last_beat = 0.0
         self._work = 0
         self._losses: dict[str, Any] = {}
         self._started = time.time()
+        self._unwritten = 0
+        self._figures = Figures(
+            session, past=self._past, progress=self._share_done, seconds_left=self._seconds_left
+        )
 
     def _amount(self, phase: Phase | None) -> float:
         """Iterations done, the one in progress by the usual share of its phases."""
-        shares = self._shares()
+        shares = self._past.shares(_SHARES)
         amount = float(self._session.iteration)
         index = PHASES.index(self._session.phase)
         amount += sum(shares[name] for name in PHASES[:index])
@@ -70,15 +73,6 @@ class Reporter:
             total = view.get("total") or 1
             amount += shares[PHASES[index]] * min(1.0, float(view.get("done") or 0) / total)
         return amount
-
-    def _shares(self) -> dict[str, float]:
-        for entry in reversed(self._session.run.iterations):
-            seconds = {name: (entry.get(name) or {}).get("seconds") for name in PHASES}
-            if all(seconds[name] is not None for name in PHASES[:3]):
-                whole = sum(float(value or 0.0) for value in seconds.values())
-                if whole > 0.0:
-                    return {name: float(value or 0.0) / whole for name, value in seconds.items()}
-        return dict(_SHARES)
 
     def worked(self, phase: Phase) -> None:
         """A unit was done: publish what is due."""
@@ -96,33 +90,56 @@ class Reporter:
     def alive(self) -> None:
         """Something is being done that is no unit (a save that waits to be tried again)."""
         self._work += 1
-        self._sender.send("beat", work=self._work, iteration=self._session.iteration)
+        self._beat(iteration=self._session.iteration)
 
     def waiting(self, reason: str) -> None:
         """A guard's pause: nothing moves, on purpose."""
         self._eta.skip()
+        self._beat(waiting=True, reason=reason, iteration=self._session.iteration)
+        if time.monotonic() - self._last_status >= _STATUS_SECONDS:
+            self.status("paused", None, reason=reason)
+
+    def _beat(self, **fields: Any) -> None:
+        """A heartbeat, with what the supervisor needs to know for when there are no more."""
+        run = self._session.run
+        fields["work"] = self._work
+        fields["watchdog"] = self._session.settings.guards.watchdog_seconds
+        fields["uncommitted_seconds"] = max(0.0, run.elapsed_seconds - run.manifest.elapsed_seconds)
+        self._sender.send("beat", **fields)
+
+    def alert(self, event: str, fields: Mapping[str, Any]) -> None:
+        """Send an alert to the supervisor, which takes it out of the machine.
+
+        Args:
+            event: ``alert`` or ``alert_cleared``.
+            fields: of the alert.
+        """
+        session = self._session
         self._sender.send(
-            "beat",
-            work=self._work,
-            waiting=True,
-            reason=reason,
-            iteration=self._session.iteration,
+            "alert",
+            settings=session.settings.alerts.model_dump(
+                mode="json", include={"command", "webhook", "timeout_seconds"}
+            ),
+            alert={
+                "event": event,
+                **fields,
+                "iteration": session.iteration,
+                "ts_ms": time.time_ns() // 1_000_000,
+            },
         )
-        self.status("paused", None, reason=reason)
 
     def beat(self, view: Mapping[str, Any]) -> None:
         """A heartbeat with progress."""
         shown = {key: value for key, value in view.items() if value is not None}
-        self._sender.send(
-            "beat",
+        self._beat(
             **{
                 **self._remembered(view),
                 **shown,
-                "work": self._work,
                 "iteration": self._session.iteration,
                 "phase": self._session.phase,
                 "eta": self._eta_text(),
-            },
+                "alerts": [alert["name"] for alert in self._alerts()],
+            }
         )
 
     def _remembered(self, view: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,27 +149,11 @@ class Reporter:
                 self._losses[key] = view[key]
         return {
             **self._losses,
-            "gate": self._last_gate(),
-            "strength": self._strength(),
-            "warnings": len(standing_warnings(self._session.run.iterations)),
-            "elo": rating_text(latest(self._session.run.iterations)),
+            "gate": self._past.gate(),
+            "strength": self._past.strength(),
+            "warnings": len(self._past.warnings()),
+            "elo": rating_text(self._past.rating()),
         }
-
-    def _last_gate(self) -> str | None:
-        for entry in reversed(self._session.run.iterations):
-            gate = entry.get("gate") or {}
-            if entry.get("promoted") is not None:
-                word = "promoted" if entry["promoted"] else "kept champion"
-                rate = gate.get("win_rate")
-                return word if rate is None else f"{word} ({rate:.1%})"
-        return None
-
-    def _strength(self) -> dict[str, float]:
-        for entry in reversed(self._session.run.iterations):
-            results = (entry.get("evaluate") or {}).get("results")
-            if results:
-                return strength(results)
-        return {}
 
     def _eta_text(self) -> str | None:
         seconds = self._seconds_left()
@@ -163,9 +164,36 @@ class Reporter:
         known = [seconds for seconds in (by_work, by_clock) if seconds is not None]
         return min(known) if known else None
 
+    def _share_done(self) -> float | None:
+        """Share of the run's iterations that is done; None without an end."""
+        total = self._total()
+        if total is None:
+            return None
+        return min(1.0, self._amount(self._phase) / total) if total > 0 else 0.0
+
     def figures(self) -> Mapping[str, float | None]:
-        """The figures of the catalogue as they are now."""
-        return gather(self._session, self._phase)
+        """The figures of the catalogue as they are now; a guard's own replace those found here."""
+        return self._gather(self._phase)
+
+    def _gather(self, phase: Phase | None) -> dict[str, float | None]:
+        figures = self._figures.now(phase)
+        for guard in self._guards:
+            own = getattr(guard, "figures", None)
+            if own is not None:
+                figures.update(own())
+        return figures
+
+    def _look_at_alerts(self) -> None:
+        """After each phase, so that the last one of a run is not left out either."""
+        moment = Moment(self._session, None, self, time.monotonic(), self.figures)
+        for guard in self._guards:
+            if isinstance(guard, AlertGuard):
+                guard.tell(moment)
+
+    def _alerts(self) -> list[dict[str, Any]]:
+        """Active alerts."""
+        found = [guard.active() for guard in self._guards if isinstance(guard, AlertGuard)]
+        return [alert for alerts in found for alert in alerts]
 
     def status(
         self,
@@ -177,10 +205,17 @@ class Reporter:
     ) -> None:
         """Publish ``status.json``; missing values are null."""
         self._last_status = time.monotonic()
+        self._phase = phase
+        if state != "paused":
+            self._eta.total = self._total()
+            self._eta.update(self._amount(phase))
         session, run = self._session, self._session.run
+        if state == "training" and phase is None:
+            self._look_at_alerts()
         view: Mapping[str, Any] = phase.view() if phase is not None else {}
         remembered = self._remembered(view)
-        run.status.write(
+        figures = self._gather(phase)
+        written = run.status.write(
             {
                 "state": state,
                 "phase": session.phase if state == "training" else None,
@@ -198,10 +233,10 @@ class Reporter:
                 "progress": {key: view.get(key) for key in ("done", "total", "unit")},
                 "counters": run.counters.as_dict(),
                 "speed": {key: view.get(key) for key in SPEEDS},
-                "warnings": standing_warnings(run.iterations),
-                "figures": gather(session, phase),
+                "warnings": self._past.warnings(),
+                "figures": figures,
                 "guards": [guard.state().as_json() for guard in self._guards],
-                "alerts": [],
+                "alerts": self._alerts(),
                 "memory": session.memory,
                 "pending": {},
                 "losses": {key: value for key, value in remembered.items() if key in self._losses},
@@ -211,7 +246,9 @@ class Reporter:
                     "llr": view.get("llr"),
                 },
                 "strength": remembered["strength"],
-                "rating": latest(run.iterations),
+                "rating": self._past.rating(),
+                "health": self._past.health(),
+                "restarts": run.counters["restarts"],
                 "fallbacks": view.get("fallbacks"),
                 "champion": session.champion.ref.path,
                 "candidate": None if session.candidate is None else session.candidate.ref.path,
@@ -224,12 +261,18 @@ class Reporter:
                     "every_seconds": session.settings.run.commit_seconds,
                 },
                 "save_failures": run.save_failures,
-                "memory_bytes": resident_bytes(),
-                "free_disk_bytes": free_bytes(run.path),
+                "memory_bytes": figures["memory_bytes"],
+                "free_disk_bytes": figures["free_disk_bytes"],
                 "lanes": session.lanes,
                 "resume_command": resume_command(session),
             }
         )
+        if written:
+            self._unwritten = 0
+            return
+        self._unwritten += 1
+        if self._unwritten == 1:
+            session.note("status.json cannot be written; the training goes on")
 
 
 def write_report(session: Session, reason: str) -> None:

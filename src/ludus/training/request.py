@@ -60,6 +60,8 @@ class TrainRequest:
         nothing_to_do: why no trainer is needed (a limit is reached already), or an empty text.
         game: what finds the game: of a new run, or where that of an older one has moved to; else
             an empty text.
+        restarts: why the supervisor has restarted the trainer, where the run's events do not say
+            so yet: ``reason``, ``cause``, ``lost_seconds``.
     """
 
     recipe: str
@@ -77,6 +79,7 @@ class TrainRequest:
     accept_change: bool = False
     nothing_to_do: str = ""
     game: str = ""
+    restarts: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def make(

@@ -21,6 +21,7 @@ from ludus.training.measures import (
     evaluator_figures,
     evaluator_histograms,
     knobs,
+    timeout_rate,
 )
 from ludus.training.session import Session, now_ms
 
@@ -283,6 +284,8 @@ class SelfplayPhase:
             **self._roots.figures(),
             "fallbacks": totals["fallbacks"],
             "fallback_rate": totals["fallbacks"] / max(1, totals["decisions"]),
+            "failed": totals["failed"],
+            "budgets": self._budgets,
         }
 
     def finish(self) -> None:
@@ -302,6 +305,7 @@ class SelfplayPhase:
             "plies": mine.samples,
             "mean_plies": float(lengths.mean()),
             "mean_score": float(scores.mean()),
+            "timeout_rate": timeout_rate(session.entry.cap_plies, lengths),
             "seat0_win_rate": float((mine.columns["returns"][:, 0] / 2 + 0.5).mean()),
             "simulations": totals["simulations"],
             "fallbacks": totals["fallbacks"],

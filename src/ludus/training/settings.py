@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ludus.training.alerts.rules import check as check_alerts
 from ludus.training.learning_settings import ReplaySettings, TrainingSettings
 from ludus.training.operating_settings import (
     AlertSettings,
@@ -360,4 +361,5 @@ class Settings(_Section):
             )
         if self.search.margin_weight > 0.0 and not self.model.margin_head:
             raise ValueError("search.margin_weight above 0 needs model.margin_head = true")
+        check_alerts(self)
         return self

@@ -1,8 +1,9 @@
 """The parent of a training run: no torch in it, and nothing that could crash with the trainer.
 
 It starts one trainer child, listens to its heartbeats over a pipe, restarts it from its last
-commit when it crashed or made no progress for 30 s (at most 5 times an hour), hands Ctrl-C on and
-shows progress. The child dies with it: by ``PR_SET_PDEATHSIG`` and by the end of its stdin.
+commit when it crashed or made no progress for ``guards.watchdog_seconds`` (at most 5 times an
+hour), hands Ctrl-C on, shows progress and takes alerts out of the machine. The child dies with it:
+by ``PR_SET_PDEATHSIG`` and by the end of its stdin. All times are monotonic.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import selectors
 import signal
 import subprocess
@@ -22,11 +22,14 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from ludus.errors import LudusError
-from ludus.runs import Run, StatusWriter, is_run
+from ludus.runs import is_run
 from ludus.training.messages import Lines
+from ludus.training.outside import Outside, leave_in_status
 from ludus.training.request import TrainRequest
 from ludus.training.view import LiveView, PlainView, make_view
+
+_OWN_GAP_SECONDS = 2.0
+"""A turn of the supervisor's own loop that took so much too long was spent stopped or starved."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,14 @@ class Patience:
 
     Attributes:
         start_seconds: until the first heartbeat of a child (imports, opening a large run).
-        progress_seconds: without progress, before a child is killed.
+        progress_seconds: without progress, before a child is killed; None for the run's setting
+            ``guards.watchdog_seconds``, as it is at the time.
         restarts: in a window, before the run is given up.
         window_seconds: of those restarts.
     """
 
     start_seconds: float = 180.0
-    progress_seconds: float = 30.0
+    progress_seconds: float | None = None
     restarts: int = 5
     window_seconds: float = 3600.0
 
@@ -56,6 +60,11 @@ class _Outcome:
     hung: bool = False
     began: bool = False
     numerics: bool = False
+
+    @property
+    def cause(self) -> str:
+        """As the event ``restarted`` names it."""
+        return "hang" if self.hung else "numbers" if self.numerics else "crash"
 
 
 class Supervisor:
@@ -82,6 +91,10 @@ class Supervisor:
         self._patience = patience or Patience()
         self._command = command or [sys.executable, "-m", "ludus.training.trainer"]
         self._interrupts = 0
+        self._outside = Outside(request, self._note)
+        self._watchdog = self._patience.progress_seconds or self._outside.watchdog_seconds
+        self._untold: list[dict[str, Any]] = []
+        self._uncommitted: tuple[float | None, float] = (None, 0.0)
         self._deadline = (
             None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         )
@@ -89,61 +102,91 @@ class Supervisor:
 
     def run(self) -> int:
         """Work until the trainer ends for good; returns the exit code."""
-        old = {
-            name: signal.signal(name, self._signalled) for name in (signal.SIGINT, signal.SIGTERM)
-        }
-        restarts: deque[float] = deque()
-        bad_numbers = 0
-        request = self._request
+        names = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup stays what it is
+            names.append(signal.SIGHUP)
+        old = {name: signal.signal(name, self._signalled) for name in names}
         try:
-            while True:
-                outcome = self._one_child(request)
-                if self._interrupts > 1:
-                    return 130
-                if outcome.code in (0, 2, 3) and not outcome.hung:
-                    if outcome.text:
-                        self._view.note(
-                            f"ludus: {outcome.text}" if outcome.code == 2 else outcome.text
-                        )
-                    return outcome.code
-                reason = outcome.text or f"the trainer ended with {_code_text(outcome.code)}"
-                never_worked = not outcome.began and not outcome.hung and outcome.code > 0
-                if outcome.final or never_worked or self._interrupts:
-                    return self._give_up(reason)
-                bad_numbers += outcome.numerics
-                if bad_numbers > 1:
-                    return self._give_up(reason, state="paused")
-                now = time.monotonic()
-                restarts.append(now)
-                while restarts and now - restarts[0] > self._patience.window_seconds:
-                    restarts.popleft()
-                if len(restarts) > self._patience.restarts:
-                    return self._give_up(
-                        f"{reason}; that was failure number {len(restarts)} within the hour"
-                    )
-                self._view.note(
-                    f"ludus: {reason}; restarting from the last commit "
-                    f"({len(restarts)} of {self._patience.restarts})"
-                )
-                request = self._again(request)
+            return self._work()
         finally:
+            self._outside.close(hurry=lambda: self._interrupts > 1)
             for name, handler in old.items():
                 signal.signal(name, handler)
             os.close(self._wake_read)
             os.close(self._wake_write)
 
-    def _again(self, request: TrainRequest) -> TrainRequest:
+    def _work(self) -> int:
+        """One child after another, until one ends as it should or there is no sense in more."""
+        patience = self._patience
+        restarts: deque[float] = deque()
+        bad_numbers: deque[float] = deque()
+        request = self._request
+        while True:
+            outcome = self._one_child(request)
+            if self._interrupts > 1:
+                return 130
+            if outcome.code in (0, 2, 3) and not outcome.hung:
+                return self._ended(outcome)
+            reason = outcome.text or f"the trainer ended with {_code_text(outcome.code)}"
+            never_worked = not outcome.began and not outcome.hung and outcome.code > 0
+            if outcome.final or never_worked or self._interrupts:
+                return self._give_up(reason)
+            now = time.monotonic()
+            restarts.append(now)
+            if outcome.numerics:
+                bad_numbers.append(now)
+            for times in (restarts, bad_numbers):
+                while times and now - times[0] > patience.window_seconds:
+                    times.popleft()
+            if len(bad_numbers) > 1:
+                return self._give_up(reason, state="paused")
+            if len(restarts) > patience.restarts:
+                return self._give_up(
+                    f"{reason}; that was failure number {len(restarts)} within the hour"
+                )
+            self._note(
+                f"ludus: {reason}; restarting from the last commit "
+                f"({len(restarts)} of {patience.restarts})"
+            )
+            self._outside.alert(
+                {"hang": "trainer_hung", "numbers": "bad_numbers"}.get(
+                    outcome.cause, "trainer_crashed"
+                ),
+                f"{reason}; restarted from the last commit",
+            )
+            request = self._again(request, outcome, reason)
+
+    def _ended(self, outcome: _Outcome) -> int:
+        """A child ended as it should, or with a mistake of the user's."""
+        if outcome.text:
+            self._note(f"ludus: {outcome.text}" if outcome.code == 2 else outcome.text)
+        if outcome.code == 2 and outcome.began:
+            self._outside.alert("run_failed", outcome.text)
+        elif outcome.code == 3:
+            self._outside.alert("run_paused", outcome.text, severity="warning")
+        return outcome.code
+
+    def _again(self, request: TrainRequest, outcome: _Outcome, reason: str) -> TrainRequest:
         """The request for a restart: the run exists by now, and part of the time is over."""
+        now = time.monotonic()
         minutes = request.minutes
         if self._deadline is not None:
-            minutes = max(0.0, (self._deadline - time.monotonic()) / 60.0)
+            minutes = max(0.0, (self._deadline - now) / 60.0)
+        uncommitted, at = self._uncommitted
+        lost = None if uncommitted is None else round(uncommitted + now - at, 3)
+        self._untold.append({"reason": reason, "cause": outcome.cause, "lost_seconds": lost})
         create = request.create and not is_run(Path(request.path))
-        return replace(request, create=create, minutes=minutes)
+        return replace(request, create=create, minutes=minutes, restarts=list(self._untold))
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._interrupts += 1
         with contextlib.suppress(OSError):
             os.write(self._wake_write, b"!")
+
+    def _note(self, text: str) -> None:
+        """Show a sentence; a terminal that is gone must not end the training."""
+        with contextlib.suppress(OSError, ValueError):
+            self._view.note(text)
 
     def _one_child(self, request: TrainRequest) -> _Outcome:
         read, write = os.pipe2(os.O_CLOEXEC)
@@ -170,14 +213,15 @@ class Supervisor:
     def _listen(self, child: subprocess.Popen[bytes], stdin: IO[bytes], read: int) -> _Outcome:
         outcome = _Outcome(code=1)
         lines, work = Lines(), None
-        patience = self._patience
-        deadline = time.monotonic() + patience.start_seconds
+        self._uncommitted = (None, 0.0)
+        deadline = time.monotonic() + self._patience.start_seconds
         told = 0
         with selectors.DefaultSelector() as selector:
             selector.register(read, selectors.EVENT_READ)
             selector.register(self._wake_read, selectors.EVENT_READ)
             while True:
-                wait = max(0.0, min(1.0, deadline - time.monotonic()))
+                turn = time.monotonic()
+                wait = max(0.0, min(1.0, deadline - turn))
                 ready = {key.fd for key, _ in selector.select(wait)}
                 if self._wake_read in ready:
                     os.read(self._wake_read, 4096)
@@ -186,7 +230,7 @@ class Supervisor:
                     if told > 1:
                         child.kill()
                         return outcome
-                    self._view.note("ludus: stopping after a commit (Ctrl-C again ends at once)")
+                    self._note("ludus: stopping after a commit (Ctrl-C again ends at once)")
                     with contextlib.suppress(BrokenPipeError):
                         stdin.write(json.dumps({"command": "stop"}).encode() + b"\n")
                         stdin.flush()
@@ -201,32 +245,50 @@ class Supervisor:
                         moved = self._receive(message, outcome, work)
                         if moved is not None:
                             work = moved
-                            deadline = time.monotonic() + patience.progress_seconds
-                if time.monotonic() >= deadline:
+                            deadline = time.monotonic() + self._watchdog
+                now = time.monotonic()
+                if now - turn > wait + _OWN_GAP_SECONDS:
+                    # This process was stopped (Ctrl-Z, a debugger): the child may have been too.
+                    deadline = max(deadline, now + self._watchdog)
+                if now >= deadline:
                     child.kill()
                     child.wait()
                     outcome.hung, outcome.code = True, 1
-                    outcome.text = (
-                        f"the trainer made no progress for {patience.progress_seconds:.0f} s"
-                    )
+                    limit = self._watchdog if outcome.began else self._patience.start_seconds
+                    outcome.text = f"the trainer made no progress for {limit:.3g} s"
                     return outcome
 
     def _receive(self, message: dict[str, Any], outcome: _Outcome, work: Any) -> Any:
         """Take a message; returns the new mark of progress, None if nothing moved."""
         kind = message.get("kind")
         if kind == "note":
-            self._view.note(str(message.get("text", "")))
+            self._note(str(message.get("text", "")))
         elif kind == "end":
             outcome.code = int(message.get("code", 1))
             outcome.text = str(message.get("text", ""))
             outcome.final = bool(message.get("final"))
             outcome.numerics = bool(message.get("numerics"))
+        elif kind == "alert":
+            self._outside.passed_on(message)
+        elif kind == "told":
+            del self._untold[: int(message.get("restarts", 0))]
         elif kind == "beat":
             outcome.began = True
-            self._view.beat(message)
-            mark = message.get("work")
-            if message.get("waiting") or mark != work:
-                return mark if mark is not None else 0
+            with contextlib.suppress(OSError, ValueError):
+                self._view.beat(message)
+            return self._beat(message, work)
+        return None
+
+    def _beat(self, message: dict[str, Any], work: Any) -> Any:
+        uncommitted, watchdog = message.get("uncommitted_seconds"), message.get("watchdog")
+        if isinstance(uncommitted, int | float):
+            self._uncommitted = (float(uncommitted), time.monotonic())
+        if self._patience.progress_seconds is None and isinstance(watchdog, int | float):
+            self._watchdog = max(1.0, float(watchdog))
+        self._outside.waiting(message)
+        mark = message.get("work")
+        if message.get("waiting") or mark != work:
+            return mark if mark is not None else 0
         return None
 
     def _give_up(self, reason: str, state: str = "error") -> int:
@@ -234,17 +296,12 @@ class Supervisor:
 
         Bad numbers that come again after a return to the last commit pause the run (decision 13).
         """
-        self._view.note(f"ludus: {reason}")
-        code = 3 if state == "paused" else 1
+        self._note(f"ludus: {reason}")
+        self._outside.alert("run_paused" if state == "paused" else "run_given_up", reason)
         path = Path(self._request.path)
-        try:
-            run = Run.open(path, write=False)
-        except LudusError:
-            return code
-        status = StatusWriter(path, run_id=run.id, incarnation=f"supervisor-{secrets.token_hex(4)}")
-        status.write({"state": state, "phase": None, "error": reason, "reason": reason})
-        self._view.note(f"ludus: the log is in {path}/logs; look at: ludus status --run {path}")
-        return code
+        if leave_in_status(path, state, reason):
+            self._note(f"ludus: the log is in {path}/logs; look at: ludus status --run {path}")
+        return 3 if state == "paused" else 1
 
 
 def _code_text(code: int) -> str:

@@ -78,6 +78,7 @@ def main(arguments: list[str]) -> int:
     asked = _Asked()
     # Ctrl-C reaches the whole group of the terminal; the supervisor decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so it does when the terminal goes
     signal.signal(signal.SIGTERM, asked.signalled)
     line = sys.stdin.buffer.readline()
     if not line:
@@ -122,6 +123,7 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
     from ludus.training.loop import Loop
     from ludus.training.messages import Sender
     from ludus.training.request import TrainRequest
+    from ludus.training.restarts import tell_restarts
 
     assert isinstance(request, TrainRequest)
     assert isinstance(sender, Sender)
@@ -132,6 +134,9 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
     session = open_session(request, note)
     with session.run as run:
         sender.send("beat", work=-1, iteration=session.iteration)
+        if request.restarts:
+            tell_restarts(session, request.restarts)
+            sender.send("told", restarts=len(request.restarts))
         log = _log_to(run.path / "logs", run.incarnation)
         word = "training" if request.create or run.fresh else "going on with"
         note(f"{word} {run.path} (seed {run.manifest.seed}, iteration {session.iteration})")

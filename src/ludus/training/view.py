@@ -37,6 +37,10 @@ def describe(beat: Mapping[str, Any]) -> str:
     strength = beat.get("strength")
     if isinstance(strength, Mapping) and strength:
         parts.append(" ".join(f"{name} {rate:.0%}" for name, rate in strength.items()))
+    alerts = beat.get("alerts")
+    if isinstance(alerts, list) and alerts:
+        more = f" and {len(alerts) - 2} more" if len(alerts) > 2 else ""
+        parts.append(f"ALERT {', '.join(map(str, alerts[:2]))}{more}")
     if beat.get("warnings"):
         parts.append(f"warnings {beat['warnings']}")
     if beat.get("elo"):

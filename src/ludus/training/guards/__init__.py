@@ -1,5 +1,6 @@
 """Guards: what watches a run and steps in, built once around the loop for every recipe."""
 
+from ludus.training.guards.alerts import AlertGuard
 from ludus.training.guards.base import (
     Guard,
     GuardState,
@@ -19,6 +20,7 @@ from ludus.training.guards.saves import SavesGuard
 from ludus.training.session import Session
 
 __all__ = [
+    "AlertGuard",
     "DiskGuard",
     "ErrorsGuard",
     "FallbacksGuard",
@@ -46,4 +48,5 @@ def make_guards(session: Session) -> list[Guard]:
         FallbacksGuard(),
         NumbersGuard(),
         MemoryGuard(),
+        AlertGuard(session),
     ]
