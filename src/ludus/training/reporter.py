@@ -58,6 +58,7 @@ class Reporter:
         self._work = 0
         self._losses: dict[str, Any] = {}
         self._started = time.time()
+        session.eta_seconds = self._seconds_left
 
     def _amount(self, phase: Phase | None) -> float:
         """Iterations done, the one in progress by the usual share of its phases."""
