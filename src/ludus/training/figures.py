@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ludus.runs import free_bytes
+from ludus.training.health import health_figures
 from ludus.training.phases import Phase
 from ludus.training.rating import latest
 from ludus.training.session import Session
@@ -141,7 +142,11 @@ def gather(session: Session, phase: Phase | None) -> dict[str, float | None]:
         buffer_games=session.replay.games,
         buffer_samples=session.replay.samples,
         commit_age_seconds=max(0.0, time.time() - run.manifest.written_ms / 1000),
+        confident_share=_number(view, "confident_share"),
     )
+    for name, value in health_figures(run.iterations).items():
+        if name in figures and figures[name] is None:
+            figures[name] = value
     return figures
 
 

@@ -192,6 +192,7 @@ class TrainPhase:
             candidate=session.candidate.ref.path,
             finished_ms=now_ms(),
             **_losses_of(self._losses),
+            loss_mean=self._figures.losses().get("loss_total", {}).get("mean"),
         )
         session.run.metrics.append(
             "train_iter",

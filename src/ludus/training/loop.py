@@ -19,6 +19,7 @@ from ludus.training.birth import apply_changes, tell_idle_options
 from ludus.training.evaluating import EvaluatePhase
 from ludus.training.gating import GatePhase, gate_seeds, save_checkpoint
 from ludus.training.guards import Hold, Moment, make_guards
+from ludus.training.health import watch_health
 from ludus.training.keys import known_keys
 from ludus.training.layers import parse_assignment
 from ludus.training.learning import TrainPhase
@@ -152,6 +153,7 @@ class Loop:
         if index < len(PHASES):
             session.phase = PHASES[index]
             return
+        watch_health(session)
         session.record["finished_ms"] = now_ms()
         session.phase = PHASES[0]
         session.iteration += 1

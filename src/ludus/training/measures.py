@@ -80,6 +80,7 @@ SPEEDS = (
     "fallback_rate",
     "policy_entropy",
     "policy_max",
+    "confident_share",
 )
 """Figures of a phase's view that ``status.json`` shows under ``speed``; null where unknown."""
 
@@ -124,11 +125,15 @@ def player_times(players: Iterable[Player]) -> EvaluatorTimes:
 
 @dataclass
 class RootFigures:
-    """Policies of sampled search roots: how many, their entropies in nats, their largest shares."""
+    """Policies of sampled search roots: how many, their entropies in nats, their largest shares.
+
+    ``confident`` counts those whose largest share is above one half.
+    """
 
     roots: int = 0
     entropy: float = 0.0
     largest: float = 0.0
+    confident: int = 0
 
     def add(self, policy: npt.NDArray[Any]) -> tuple[float, float]:
         """Count a root's policy f[edges]; returns its entropy and its largest share."""
@@ -137,6 +142,7 @@ class RootFigures:
         self.roots += 1
         self.entropy += entropy
         self.largest += largest
+        self.confident += largest > 0.5
         return entropy, largest
 
     def figures(self) -> dict[str, float | None]:
@@ -145,6 +151,7 @@ class RootFigures:
         return {
             "policy_entropy": self.entropy / self.roots if some else None,
             "policy_max": self.largest / self.roots if some else None,
+            "confident_share": self.confident / self.roots if some else None,
         }
 
 

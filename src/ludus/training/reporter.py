@@ -13,6 +13,7 @@ from ludus.training.audits import standing_warnings
 from ludus.training.evaluating import strength
 from ludus.training.figures import gather
 from ludus.training.guards import Guard
+from ludus.training.health import newest_health
 from ludus.training.measures import SPEEDS
 from ludus.training.messages import Sender
 from ludus.training.phases import Phase
@@ -202,6 +203,7 @@ class Reporter:
                 "warnings": standing_warnings(run.iterations),
                 "figures": gather(session, phase),
                 "guards": [guard.state().as_json() for guard in self._guards],
+                "health": newest_health(run.iterations),
                 "alerts": [],
                 "memory": {},
                 "pending": {},
