@@ -316,7 +316,7 @@ def _code_text(code: int) -> str:
 def supervise(request: TrainRequest) -> int:
     """Train as asked, showing progress on stderr; returns the exit code of the command."""
     if request.nothing_to_do:
-        print(request.nothing_to_do, file=sys.stderr)
+        sys.stderr.write(request.nothing_to_do + "\n")
         return 0
     with make_view() as view:
         return Supervisor(request, view).run()
