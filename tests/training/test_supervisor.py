@@ -246,7 +246,7 @@ def test_what_a_restart_lost_goes_to_the_next_trainer_until_it_is_told(tmp_path)
     assert causes == [[], ["crash"], ["crash", "crash"], ["numbers"]]
     assert lines[1][0]["reason"] == "the trainer ended with exit code 9"
     assert 7.0 <= lines[1][0]["lost_seconds"] < 12.0
-    assert lines[2][1]["lost_seconds"] is None
+    assert 0.0 <= lines[2][1]["lost_seconds"] < 5.0
 
 
 class Broken(View):
