@@ -283,6 +283,8 @@ class Supervisor:
         uncommitted, watchdog = message.get("uncommitted_seconds"), message.get("watchdog")
         if isinstance(uncommitted, int | float):
             self._uncommitted = (float(uncommitted), time.monotonic())
+        elif self._uncommitted[0] is None:  # the run is open; nothing was done in it yet
+            self._uncommitted = (0.0, time.monotonic())
         if self._patience.progress_seconds is None and isinstance(watchdog, int | float):
             self._watchdog = max(1.0, float(watchdog))
         self._outside.waiting(message)
