@@ -57,8 +57,12 @@ def as_json(line: dict[str, Any]) -> str:
 
 
 def as_text(line: dict[str, Any]) -> str:
-    """``time level component: message key=value``, an exception on lines of its own below."""
-    shown = {k: v for k, v in line.items() if k not in _ENVELOPE and k != "exception"}
+    """``time level component: message key=value``, an exception on lines of its own below.
+
+    Fields without a value are left out.
+    """
+    hidden = {*_ENVELOPE, "exception"}
+    shown = {k: v for k, v in line.items() if k not in hidden and v is not None}
     tail = "".join(f" {name}={_shown(value)}" for name, value in shown.items())
     head = f"{line['timestamp']} {line['level']} {line['component']}: {visible(line['message'])}"
     text = head + tail

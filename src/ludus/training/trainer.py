@@ -134,7 +134,8 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
 
     def note(text: str) -> None:
         sender.send("note", text=text)
-        _LOG.info(text, event="note")
+        bad = text.startswith(("warning:", "error:", "health:"))
+        _LOG.log(text, "warning" if bad else "info", event="note")
 
     session = open_session(request, note)
     with session.run as run:

@@ -53,9 +53,12 @@ class Health:
     findings: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """Flat, for records: the figures, ``findings`` and their ``kinds``."""
+        """Flat, for records: the figures to six digits, ``findings`` and their ``kinds``."""
         return {
-            **self.figures,
+            **{
+                name: None if value is None else float(f"{value:.6g}")
+                for name, value in self.figures.items()
+            },
             "findings": list(self.findings.values()),
             "kinds": list(self.findings),
         }

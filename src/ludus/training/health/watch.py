@@ -18,8 +18,8 @@ _LOG = get_logger("training.health")
 def watch_health(session: Session) -> None:
     """Judge the iteration that has just ended.
 
-    Writes ``health`` into its record and into the metrics, and an event ``health``, a note and a
-    line of the log when the kinds of findings are not those of the iteration before.
+    Writes ``health`` into its record and into the metrics, and an event ``health`` and a note when
+    the kinds of findings are not those of the iteration before.
 
     Args:
         session: of the run; ``session.record`` is whole but for its end.
@@ -34,6 +34,14 @@ def watch_health(session: Session) -> None:
     before = newest_health(run.iterations) or {}
     session.record["health"] = found
     run.metrics.append("health", iteration=session.iteration, **found)
+    _LOG.info(
+        f"iteration {session.iteration} is done",
+        event="iteration",
+        games=run.counters["selfplay_games"],
+        loss=(session.record.get("train") or {}).get("loss_total"),
+        promoted=session.record.get("promoted"),
+        findings=len(found["kinds"]),
+    )
     if found["kinds"] == before.get("kinds", []):
         return
     new = [text for kind, text in health.findings.items() if kind not in before.get("kinds", [])]
@@ -42,9 +50,8 @@ def watch_health(session: Session) -> None:
     )
     for text in new:
         session.note(f"health: {text}")
-        _LOG.warning(text, event="health", iteration=session.iteration)
     if not found["kinds"]:
-        session.note("health: all findings are over")
+        session.note("all findings of learning health are over")
 
 
 def newest_health(iterations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
