@@ -104,10 +104,8 @@ def _standing(view: RunView) -> str | None:
 def _record(view: RunView) -> Mapping[str, Any]:
     """What the history says of the iteration in progress."""
     index = number(view.status.get("iteration"))
-    for entry in reversed(view.iterations):
-        if entry.get("iteration") == index:
-            return entry
-    return {}
+    found = (entry for entry in reversed(view.iterations) if entry.get("iteration") == index)
+    return table(next(found, None))
 
 
 def _target(

@@ -19,8 +19,14 @@ from ludus.errors import LudusError
 from ludus.monitor.logs import Curves, Tail
 from ludus.monitor.series import Series
 from ludus.monitor.sources import Pulse, changed_settings, read_settings, seen_from_here
-from ludus.runs import PROTOCOL_VERSION, RunSummary, describe_run, lock_holder
-from ludus.runs import read_status, read_summary
+from ludus.runs import (
+    PROTOCOL_VERSION,
+    RunSummary,
+    describe_run,
+    lock_holder,
+    read_status,
+    read_summary,
+)
 
 MOST_EVENTS = 500
 """Newest events that a view holds."""

@@ -95,8 +95,8 @@ class MonitorApp(App[None]):
 
         self.push_screen(Picker(self.root, self.refresh_interval))
 
-    def edit(self, path: Path, view: RunView | None) -> None:
-        """Show the settings of a run, or of one that is to be."""
+    def edit(self, path: Path | None, view: RunView | None) -> None:
+        """Show the settings of a run; of a new one without a path."""
         from ludus.monitor.tui.form import Form
 
         self.push_screen(Form(path, view))

@@ -30,10 +30,7 @@ def fit(values: Sequence[float], width: int) -> list[float]:
     if len(values) <= width:
         return [values[index * len(values) // width] for index in range(width)]
     edges = [round(index * len(values) / width) for index in range(width + 1)]
-    return [
-        sum(values[left:right]) / (right - left)
-        for left, right in pairwise(edges)
-    ]
+    return [sum(values[left:right]) / (right - left) for left, right in pairwise(edges)]
 
 
 def spark(values: Sequence[float], width: int) -> str:

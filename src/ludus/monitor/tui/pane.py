@@ -16,7 +16,8 @@ Maker = Callable[[RunView, int, int], list[Text]]
 """Lines out of a view, for a width and a height in cells."""
 
 
-def _strip(widget: Widget, line: Text | None, width: int) -> Strip:
+def line_strip(widget: Widget, line: Text | None, width: int) -> Strip:
+    """A line as a widget draws it, in the widget's own style below its own."""
     style = widget.rich_style
     if line is None:
         return Strip.blank(width, style)
@@ -99,7 +100,7 @@ class Pane(ScrollView, can_focus=True):
         """A line of the panel."""
         at = self.scroll_offset.y + y
         line = self._lines[at] if 0 <= at < len(self._lines) else None
-        return _strip(self, line, self.scrollable_content_region.width)
+        return line_strip(self, line, self.scrollable_content_region.width)
 
 
 class Lines(Widget):
@@ -138,4 +139,4 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         """A line."""
         line = self._lines[y] if y < len(self._lines) else None
-        return _strip(self, line, self.size.width)
+        return line_strip(self, line, self.size.width)
