@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ludus.errors import LudusError
 from ludus.monitor.tui.words import size_text
@@ -78,9 +78,20 @@ def _disk(path: Path, floor: float) -> Check:
 
 
 def _memory() -> Check:
-    import psutil
-
-    available: Any = psutil.virtual_memory().available
+    available = _available_bytes()
+    if available is None:
+        return Check("memory", True, "not known on this system")
     if available < 512e6:
         return Check("memory", False, f"only {size_text(available)} available")
     return Check("memory", True, f"{size_text(available)} available")
+
+
+def _available_bytes() -> float | None:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return float(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return None

@@ -92,7 +92,7 @@ class Draft:
             return None
         try:
             data = read_file(self.file)
-            flat = flatten(parse_yaml(data, str(self.file)), str(self.file))
+            flat = flatten(parse_yaml(data, DRAFT), DRAFT)
         except ConfigError as error:
             return f"the draft is not used: {error}"
         self._take_head(data)

@@ -76,12 +76,13 @@ def _work(view: RunView) -> Iterator[Row]:
     if elo is not None:
         yield "Elo", elo
     losses = table(status.get("losses"))
-    total = _first(losses.get("loss"), view.figures.get("loss"))
+    total = _first(losses.get("loss"), view.figures.get("loss"), _newest(view, "loss_total"))
     if total is not None:
-        policy, value = number(losses.get("loss_policy")), number(losses.get("loss_value"))
+        policy = _first(losses.get("loss_policy"), _newest(view, "loss_policy"))
+        value = _first(losses.get("loss_value"), _newest(view, "loss_value"))
         tail = f" π {policy:.3f} v {value:.3f}" if None not in (policy, value) else ""
         yield "Loss", _text(_good(f"{total:.4f}"), _dim(tail))
-    rate = _first(losses.get("lr"), view.figures.get("learning_rate"))
+    rate = _first(losses.get("lr"), view.figures.get("learning_rate"), _newest(view, "lr"))
     if rate is not None:
         yield "Learn rate", _text(_good(f"{rate:.6f}"))
     speed = list(_speeds(view))
@@ -97,6 +98,12 @@ def _work(view: RunView) -> Iterator[Row]:
 
 def _first(*values: Any) -> float | None:
     return next((known for value in values if (known := number(value)) is not None), None)
+
+
+def _newest(view: RunView, name: str) -> float | None:
+    """Newest value in the metrics: a short phase of training may be over before a status."""
+    curve = view.curves.get(f"train_step.{name}")
+    return curve.y[-1] if curve is not None and len(curve) else None
 
 
 def _budget(settings: Any) -> str:

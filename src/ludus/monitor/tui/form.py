@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ludus.monitor.tui.app import MonitorApp
 
 _HINTS = (
-    ("↑↓", "choose"),
     ("←→", "change"),
     ("Enter", "type"),
     ("⌫", "default"),

@@ -81,7 +81,7 @@ def _line(draft: Draft, knob: Knob, width: int) -> Text:
     value_style = palette.FAINT if fixed else f"bold {palette.WARN if changed else palette.TEXT}"
     line.append(value, style=value_style)
     if changed:
-        line.append(f"   was {plain(value_text(draft.base.get(knob.key)))}", style=palette.FAINT)
+        line.append(f"   was {plain(value_text(draft.base.get(knob.key)))}", style=palette.DIM)
     elif fixed:
         line.append("   fixed", style=palette.FAINT)
     line.truncate(width, overflow="ellipsis")
@@ -117,10 +117,10 @@ def detail(
         when = "  takes effect at the next start" if knob.at_start else when
         lines += _some(plain(knob.allowed) + when, width, most, palette.DIM)
     if problem is not None:
-        lines += _some(f"✗ {problem}", width, most, f"bold {palette.BAD}")
+        lines += _some(f"✗ {problem}", width, most + 1, f"bold {palette.BAD}")
     if said is not None:
         style = palette.GOOD if said.good else f"bold {palette.BAD}"
-        lines += _some(f"{'✓' if said.good else '✗'} {said.text}", width, most, style)
+        lines += _some(f"{'✓' if said.good else '✗'} {said.text}", width, most + 1, style)
     return lines
 
 

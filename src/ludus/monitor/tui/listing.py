@@ -27,7 +27,7 @@ class Listing(Pane, can_focus=True):
     ]
 
     class Moved(Message):
-        """Another line is chosen."""
+        """Somebody chose another line."""
 
     def __init__(self, name: str, title: str) -> None:
         """Make an empty list with an id and a title."""
@@ -39,9 +39,8 @@ class Listing(Pane, can_focus=True):
         """Show lines, each with a key; None cannot be chosen. What was chosen stays so."""
         self._keys = [key for key, _ in rows]
         self._lines = [line for _, line in rows]
-        if self.chosen not in self._keys:
+        if self.chosen is None or self.chosen not in self._keys:
             self.chosen = next((key for key in self._keys if key is not None), None)
-            self.post_message(self.Moved())
         self.virtual_size = Size(self.scrollable_content_region.width, len(rows))
         self.refresh()
 
