@@ -19,6 +19,7 @@ from ludus.errors import LudusError, UserError
 COMMAND_MODULES = (
     "train",
     "status",
+    "monitor",
     "control",
     "alerts",
     "checkpoint",

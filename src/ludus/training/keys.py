@@ -131,7 +131,7 @@ def flat_values(settings: Settings) -> dict[str, Any]:
     return {key: given.value for key, given in flatten(tree, "").items()}
 
 
-def _allowed(key: str) -> str:
+def allowed(key: str) -> str:
     """What a setting may be, in words."""
     for name, field, _ in fields():
         if name != key:
@@ -198,4 +198,4 @@ def _sentence(error: ValidationError, flat: Mapping[str, Given]) -> str:
         return f"{prefix}: {message}" if prefix else message
     shown = repr(given.value) if given is not None else repr(first.get("input"))
     source = f" ({given.source})" if given is not None and given.source else ""
-    return f"{key} = {shown}{source} must be {_allowed(key)}"
+    return f"{key} = {shown}{source} must be {allowed(key)}"
