@@ -22,6 +22,7 @@ COMMAND_MODULES = (
     "control",
     "checkpoint",
     "replay",
+    "inspect",
     "match",
     "ladder",
     "seeds",
