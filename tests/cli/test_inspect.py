@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.monitor.inspected import _tiny_run, tiny_run  # noqa: F401 - fixtures
 
 from ludus.cli.main import main
-from tests.monitor.inspected import _tiny_run, tiny_run  # noqa: F401 - fixtures
 
 TICTACTOE = f"{Path(__file__).parents[2] / 'examples' / 'tictactoe.py'}:TicTacToe"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.monitor.inspected import _tiny_run, spoiled_run, tiny_run  # noqa: F401 - fixtures
 
 from ludus.errors import CorruptError, RunError, UserError
 from ludus.monitor.inspect.anomalies import find_anomalies, game_anomalies
@@ -25,7 +26,6 @@ from ludus.nets.weights import decode, encode
 from ludus.replay import GameRecords
 from ludus.runs import list_checkpoints
 from ludus.training.plays import game_of_run
-from tests.monitor.inspected import _tiny_run, spoiled_run, tiny_run  # noqa: F401 - fixtures
 
 
 def rewritten(path: Path, change) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.monitor.inspected import _tiny_run, tiny_run  # noqa: F401 - fixtures
 
 from ludus.errors import PlayerError, RunError
 from ludus.games import get_game
@@ -15,7 +16,6 @@ from ludus.monitor.inspect.stored import StoredReplay, first_plies
 from ludus.players import parse_player
 from ludus.players.single import choice_after
 from ludus.training.plays import game_of_run
-from tests.monitor.inspected import _tiny_run, tiny_run  # noqa: F401 - fixtures
 
 TICTACTOE = Path(__file__).parents[2] / "examples" / "tictactoe.py"
 
