@@ -24,6 +24,7 @@ COMMAND_MODULES = (
     "alerts",
     "checkpoint",
     "replay",
+    "inspect",
     "match",
     "ladder",
     "seeds",
