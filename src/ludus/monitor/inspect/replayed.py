@@ -17,8 +17,8 @@ from ludus.monitor.inspect.stored import StoredReplay, first_plies, plies_of
 from ludus.players import Player, SearchPlayer, parse_player, search_player
 from ludus.replay import GameRecords
 from ludus.runs import Run
+from ludus.training.derived import search_settings
 from ludus.training.plays import game_of_run
-from ludus.training.session import search_settings
 from ludus.training.settings import Settings
 
 RULES = ("none", "puct", "gumbel")
