@@ -85,6 +85,7 @@ def test_above_the_budget_the_trees_are_freed_and_nothing_else_changes(tmp_path,
     (warned,) = events(path, "guard_warned")
     assert (warned["guard"], warned["component"]) == ("memory", "the trees of the slots")
     assert warned["freed_bytes"] == 700 * MB
+    assert "900 MB were in use" in warned["message"] and "now 200 MB" in warned["message"]
     assert digests(path) == digests(tmp_path / "calm")
     assert guard(read_status(path), "memory")["count"] == 1
 

@@ -69,6 +69,7 @@ def test_the_second_time_in_a_window_holds_the_run(tmp_path, monkeypatch):
     ending = hold_and_resume(path, seen.append, *SETTINGS, commit_always=True, iterations=1)
     assert ending.state == "done", "after the resume the third try goes well"
     assert "for the second time within 10000 games: update 5" in seen[0]["reason"]
+    assert guard(seen[0], "numbers")["state"] == "acting"
     assert len(events(path, "divergence")) == 2
     assert [event["guard"] for event in events(path, "guard_paused")] == ["numbers"]
     assert Run.open(path, write=False).manifest.progress["guards"]["marks"] == {}

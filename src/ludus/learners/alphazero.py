@@ -224,6 +224,7 @@ class AlphaZeroLearner:
         looked = (
             ("observation", "an observation", rows.observations),
             ("target", "a value target", rows.value),
+            ("target", "a margin target", rows.margin),
             ("target", "a policy target", rows.policy),
             ("weight", "a weight", weights),
             ("loss", "loss_total", np.float64(total)),

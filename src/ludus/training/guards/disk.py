@@ -24,6 +24,7 @@ class DiskGuard:
         self._warned = False
         self._count = 0
         self._space: Space | None = None
+        self._full: str | None = None
 
     def look(self, moment: Moment) -> None:
         """Look every few seconds."""
@@ -62,6 +63,7 @@ class DiskGuard:
         """
         run, asked = session.run, time.monotonic()
         self._count += 1
+        self._full = message
 
         def room() -> bool:
             nonlocal asked
@@ -75,9 +77,12 @@ class DiskGuard:
     def resumed(self, moment: Moment) -> None:
         """There is space again."""
         self._looked = 0.0
+        self._full = None
 
     def state(self) -> GuardState:
         """By the last look."""
+        if self._full is not None:
+            return GuardState(self.name, "acting", self._full, self._count)
         if self._space is None:
             return GuardState(self.name, "ok", "not looked at yet")
         text = f"{self._space.free_bytes / 1e9:.1f} GB free"

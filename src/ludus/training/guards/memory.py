@@ -118,14 +118,14 @@ class MemoryGuard:
         freed = self._before - used
         text = (
             f"{self._before / 1e6:.0f} MB were in use, above the budget: freed {self._freed}, "
-            f"{freed / 1e6:.0f} MB"
+            f"now {used / 1e6:.0f} MB"
         )
         moment.session.run.events.append_if_possible(
             "guard_warned",
             guard=self.name,
             message=text,
             component=self._freed,
-            freed_bytes=freed,
+            freed_bytes=max(0, freed),
         )
         moment.session.note(text)
         self._freed = ""

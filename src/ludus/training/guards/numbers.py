@@ -6,6 +6,7 @@ A number that is not finite or out of range is caught in the unit where it appea
 
 from __future__ import annotations
 
+from ludus.training.book import ErrorBook
 from ludus.training.guards.base import GuardState, Moment
 
 _SECONDS = 1.0
@@ -26,12 +27,12 @@ class NumbersGuard:
         self._looked = 0.0
         self._count = 0
         self._text = ""
-        self._held = False
+        self._book = ErrorBook()
 
     def look(self, moment: Moment) -> None:
         """Look whether the loss is far above what it was."""
         session = moment.session
-        self._held = False
+        self._book = session.book
         self._count = session.book.totals.get("numbers", 0)
         last = session.book.examples.get("numbers", {}).get("last")
         self._text = "" if last is None else str(last["text"])
@@ -52,6 +53,9 @@ class NumbersGuard:
 
     def state(self) -> GuardState:
         """What went wrong last."""
+        if self._book.held == self.name:
+            last = self._book.examples[self.name]["last"]["text"]
+            return GuardState(self.name, "acting", last, self._book.totals[self.name])
         if self._text:
             return GuardState(self.name, "warning", self._text, self._count)
         return GuardState(self.name, "ok", "all numbers finite and in range", self._count)
