@@ -69,9 +69,10 @@ def test_a_file_of_rules(tmp_path):
         (found,) = given(f"alerts.rules={file}").alerts.rules
         assert (found.name, found.limit) == ("mine", 3.0)
     config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({"alerts": {"rules": [rule]}}))
+    config.write_text("alerts:\n  rules:\n    - " + GOOD + "\n  off: [slow]\n")
     asked = request(tmp_path / "run", config=config)
     assert asked.settings["alerts"]["rules"][0]["name"] == "mine"
+    assert asked.settings["alerts"]["off"] == ["slow"]
 
 
 @pytest.mark.parametrize(

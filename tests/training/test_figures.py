@@ -1,5 +1,6 @@
 """The catalogue of figures is complete and true, in and between the phases."""
 
+import numpy as np
 import pytest
 from tests.training.tiny import request, train
 
@@ -7,6 +8,7 @@ from ludus.runs import read_status
 from ludus.training.birth import open_session
 from ludus.training.catalogue import CATALOGUE, KINDS
 from ludus.training.figures import Figures, MemoryGrowth, fragmentation, gather
+from ludus.training.measures import RootFigures
 from ludus.training.past import Past
 from ludus.training.reporter import Reporter
 
@@ -126,6 +128,59 @@ def test_health_and_records_that_are_odd_give_null(tmp_path):
             assert figures[name] is None, name
         session.run.iterations = []
         assert set(Figures(session, past=Past(session)).now(None)) == set(KINDS)
+
+
+def rating(elo, before, change, standing="rated"):
+    about = None if before is None else {"player": "old", "elo": before, "standing": "rated"}
+    return {
+        "rating": {
+            "player": "new",
+            "elo": elo,
+            "elo_se": 5.0,
+            "anchor": "random",
+            "standing": standing,
+            "before": about,
+            "change": change,
+        }
+    }
+
+
+def test_growth_of_the_rating(tmp_path):
+    """C-122, C-126: by twenty minutes of work, which pauses do not count for, and by games."""
+    train(tmp_path / "run", "evaluation.every=0", iterations=1)
+    session = open_session(request(tmp_path / "run", iterations=9), lambda text: None)
+    with session.run:
+        work = {"selfplay": {"games": 50, "seconds": 200.0}, "train": {"seconds": 100.0}}
+        session.run.iterations = [
+            {"iteration": 0, **work, "evaluate": rating(1000.0, None, None)},
+            {"iteration": 1, **work},
+            {"iteration": 2, **work, "evaluate": rating(1040.0, 1000.0, 40.0)},
+        ]
+        figures = Figures(session)
+        now = figures.now(None)
+        assert now["elo_change"] == 40.0 and now["elo_change_session"] == 0.0
+        assert now["elo_per_10_games"] == pytest.approx(4.0)
+        assert now["elo_per_20_minutes"] == pytest.approx(80.0)
+        later = {"iteration": 3, **work, "evaluate": rating(1010.0, 1040.0, -30.0)}
+        session.run.iterations = [*session.run.iterations, later]
+        now = figures.now(None)
+        assert now["elo_change_session"] == now["elo_change_worst"] == -30.0
+        assert now["elo_per_20_minutes"] == pytest.approx(-120.0)
+        bound = {"iteration": 4, "evaluate": rating(900.0, 1010.0, -110.0, "at least")}
+        session.run.iterations = [*session.run.iterations, bound]
+        now = figures.now(None)
+        assert now["elo"] == 900.0
+        for name in ("elo_change", "elo_change_session", "elo_change_worst", "elo_per_20_minutes"):
+            assert now[name] is None, name
+
+
+def test_confident_decisions_are_counted():
+    """C-126."""
+    roots = RootFigures()
+    assert roots.figures()["confident_share"] is None
+    for policy in ([0.6, 0.4], [0.5, 0.5], [0.9, 0.1], [0.2] * 5):
+        roots.add(np.array(policy))
+    assert roots.figures()["confident_share"] == 0.5
 
 
 def test_growth_of_memory_begins_after_the_warm_up():

@@ -77,7 +77,8 @@ def flatten(tree: Mapping[Any, Any], source: str, prefix: str = "") -> dict[str,
     known, inner = known_keys(), groups()
     flat: dict[str, Given] = {}
     for name, value in tree.items():
-        key = f"{prefix}{name}"
+        # YAML 1.1 reads the word off as false, as a key too.
+        key = f"{prefix}{'off' if name is False else name}"
         if key in known:
             flat[key] = Given(value, source)
         elif key in inner:
