@@ -87,10 +87,10 @@ class GameStream:
             games_per_second: present speed, for the records.
         """
         table = Table(records)
-        run = self._session.run.counters
-        run.add("draws", int(table.sums["draws"].sum()))
+        totals = self._session.run.counters
+        totals.add("draws", int(table.sums["draws"].sum()))
         for seat in range(records.seats):
-            run.add(f"wins_seat_{seat}", int(table.sums[f"wins_{seat}"].sum()))
+            totals.add(f"wins_seat_{seat}", int(table.sums[f"wins_{seat}"].sum()))
         for blocks in self._blocks.values():
             blocks.add(table)
         self._look(counters)
