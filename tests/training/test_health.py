@@ -21,7 +21,12 @@ from ludus.training.health import (
     trend,
     visited_share,
 )
-from ludus.training.health.analysis import ALPHA, STAGNATION_GAMES, chosen_opponent
+from ludus.training.health.analysis import (
+    ALPHA,
+    STAGNATION_GAMES,
+    chosen_opponent,
+    since_rise,
+)
 from ludus.training.health.history import Points, win_rates
 from ludus.training.health.trends import noise, spread
 
@@ -67,6 +72,7 @@ def entry(number, **changes):
                 "elo_se": 15.0,
                 "standing": "rated",
                 "change": figures.get("change"),
+                "change_se": figures.get("change_se"),
             }
     return {
         "iteration": number,
@@ -216,6 +222,20 @@ def test_noise_alone_is_no_progress():
     assert reached / 200 > 0.8
 
 
+def test_ratings_without_a_rise_seldom_show_one():
+    """Errors of ratings, 14 Elo each, make changes with a standard error of 20."""
+    rng = np.random.default_rng(10)
+    shown = 0
+    for _ in range(200):
+        level = rng.normal(0, 14, 21)
+        history = [
+            entry(n, win_rate=0.5, elo=0.0, change=level[n + 1] - level[n], change_se=20.0)
+            for n in range(20)
+        ]
+        shown += since_rise(history) < 19 * GAMES
+    assert shown / 200 < 0.05
+
+
 def test_noise_and_spread():
     assert noise([]) == 0.0
     rng = np.random.default_rng(5)
@@ -312,6 +332,30 @@ def test_stagnation_begins_at_fifty_thousand_games_and_not_while_strength_grows(
     assert health.findings == {}
     assert health.figures["games_without_progress"] == 55 * GAMES
     assert health.figures["win_rate_trend"] == pytest.approx(0.005)
+
+
+def test_a_falling_loss_and_a_rising_rating_are_progress():
+    falling = [entry(n, loss_total=2 - 0.01 * n) for n in range(60)]
+    assert health_of(falling).findings == {}
+    assert health_of(falling).figures["games_without_progress"] <= 5 * GAMES
+    rated = {"win_rate": 0.5, "elo": 1000.0, "change_se": 20.0}
+    # Steps of 13 points add up to 65 after five: more than three errors of 20.
+    rising = [entry(n, change=13.0, **rated) for n in range(60)]
+    assert [since_rise(rising[:count]) for count in (1, 5, 6, 9, 10, 12)] == [
+        0,
+        0,
+        GAMES,
+        4 * GAMES,
+        0,
+        2 * GAMES,
+    ]
+    assert health_of(rising).findings == {}
+    noise_of = np.random.default_rng(9).normal(0, 14, 61)
+    luck = [entry(n, change=noise_of[n + 1] - noise_of[n], **rated) for n in range(60)]
+    assert since_rise(luck) == 59 * GAMES
+    assert "stagnation" in health_of(luck).findings
+    bounds = [entry(n, win_rate=0.5, elo=1000.0, change=500.0) for n in range(9)]
+    assert since_rise(bounds) is None
 
 
 def test_convergence_of_the_loss():

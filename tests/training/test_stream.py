@@ -143,6 +143,10 @@ def test_merging_adds_up():
 def test_value_errors_and_scores_of_an_iteration():
     made = records([0, 1], [[1, -1], [-1, 1]], scores=[[1, 3], [5, 7]], plies=[1, 1], values=[1, 0])
     assert score_figures(made) == {"score_variance": 5.0, "value_error_variance": 0.25}
+    # Margins of 2 points at a scale of 2: tanh(1), half of it.
+    half = score_figures(made, margin_weight=0.5, margin_scale=2.0)["value_error_variance"]
+    errors = [1 - 0.5 * (1 - np.tanh(1)), 0 - 0.5 * (-1 - np.tanh(1))]
+    assert half == pytest.approx(np.var(errors))
     empty = GameRecords.empty(2)
     assert score_figures(empty) == {"score_variance": None, "value_error_variance": None}
 

@@ -326,7 +326,11 @@ class SelfplayPhase:
             "expansions_per_second": totals["expansions"] / seconds,
             **evaluator_figures(times, seconds),
             **self._roots.figures(),
-            **score_figures(mine),
+            **score_figures(
+                mine,
+                margin_weight=session.settings.search.margin_weight,
+                margin_scale=session.rules.margin_scale,
+            ),
             "sampled_roots": self._roots.roots,
             "budgets": self._budgets,
             "lanes": session.lanes,

@@ -87,10 +87,10 @@ class GameStream:
             games_per_second: present speed, for the records.
         """
         table = Table(records)
-        run = self._session.run.counters
-        run.add("draws", int(table.sums["draws"].sum()))
+        totals = self._session.run.counters
+        totals.add("draws", int(table.sums["draws"].sum()))
         for seat in range(records.seats):
-            run.add(f"wins_seat_{seat}", int(table.sums[f"wins_{seat}"].sum()))
+            totals.add(f"wins_seat_{seat}", int(table.sums[f"wins_{seat}"].sum()))
         for blocks in self._blocks.values():
             blocks.add(table)
         self._look(counters)
@@ -250,22 +250,32 @@ def resident_bytes() -> int | None:
         return None
 
 
-def score_figures(records: GameRecords) -> dict[str, float | None]:
+def score_figures(
+    records: GameRecords, *, margin_weight: float = 0.0, margin_scale: float = 1.0
+) -> dict[str, float | None]:
     """What learning health looks at in the games of an iteration.
 
     Args:
         records: games of the iteration that are at hand.
+        margin_weight: share of the margin in the values of the search.
+        margin_scale: points that make a large margin (of the game).
 
     Returns: ``score_variance``: of scores over games and seats. ``value_error_variance``: of the
-        difference between a search's root value and the return that its seat got, over searched
-        plies. None where there is nothing to count.
+        difference between a search's root value and what its seat got (return and margin in the
+        search's own shares), over searched plies. None where there is nothing to count.
     """
     columns = records.columns
     scores = columns["scores"]
     searched = columns["edges"] > 0
     owner = np.repeat(np.arange(len(records)), columns["plies"])[searched]
     seats = columns["seat"].astype(np.int64)[searched]
-    error = columns["root_value"].astype(np.float64)[searched] - columns["returns"][owner, seats]
+    came = columns["returns"].astype(np.float64)
+    if margin_weight > 0.0 and records.seats > 1:
+        points = scores.astype(np.float64)
+        others = [np.delete(points, seat, 1).max(1) for seat in range(records.seats)]
+        margins = np.tanh((points - np.stack(others, 1)) / margin_scale)
+        came = (1.0 - margin_weight) * came + margin_weight * margins
+    error = columns["root_value"].astype(np.float64)[searched] - came[owner, seats]
     return {
         "score_variance": float(scores.var(dtype=np.float64)) if scores.size else None,
         "value_error_variance": float(error.var()) if error.size else None,

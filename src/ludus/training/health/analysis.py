@@ -96,21 +96,49 @@ def _window(history: History, part: str, *names: str) -> Points:
 
 
 def _progress(history: History, health: Health) -> None:
-    """Variance of the value error and of scores; games since the former last fell."""
-    known = [
-        entry
-        for entry in history
-        if past.figure(entry, "selfplay", "value_error_variance") is not None
-    ]
-    errors = past.series(known, "selfplay", "value_error_variance")
-    idle = since_decrease(errors.y, [past.games(entry) for entry in known])
+    """Variances, and the games since anything last got better."""
+    now = history[-1]
     health.figures.update(
-        value_error_variance=past.figure(history[-1], "selfplay", "value_error_variance"),
-        score_variance=past.figure(history[-1], "selfplay", "score_variance"),
-        games_without_progress=idle,
+        value_error_variance=past.figure(now, "selfplay", "value_error_variance"),
+        score_variance=past.figure(now, "selfplay", "score_variance"),
     )
-    newest = errors.last(WINDOW)
+    newest = _window(history, "selfplay", "value_error_variance")
     _put(health, "value_error_variance", trend(newest.x, newest.y))
+    idle = [
+        _since_fall(history, "selfplay", "value_error_variance"),
+        _since_fall(history, "train", "loss_mean", "loss_total"),
+        since_rise(history),
+    ]
+    known = [games for games in idle if games is not None]
+    health.figures["games_without_progress"] = min(known, default=None)
+
+
+def _since_fall(history: History, part: str, *names: str) -> float | None:
+    """Games since a figure last fell; see :func:`since_decrease`."""
+    known = [entry for entry in history if past.figure(entry, part, *names) is not None]
+    values = past.series(known, part, *names).y
+    return since_decrease(values, [past.games(entry) for entry in known])
+
+
+def since_rise(history: History) -> float | None:
+    """Games since the rating last rose by more than three standard errors of a change.
+
+    Changes add up from the last such rise on: many small steps are one in the end, and errors of
+    single ratings cancel. A change without an error, such as one between bounds, is no evidence.
+    None before the first change.
+    """
+    level, at, seen = 0.0, 0, False
+    for index, entry in enumerate(history):
+        rating = past.rating(entry) or {}
+        change, error = past.number(rating.get("change")), past.number(rating.get("change_se"))
+        if change is None or error is None:
+            continue
+        if not seen:
+            seen, at = True, index  # the first rating is where counting begins
+        level += change
+        if level > 3.0 * error:
+            level, at = 0.0, index
+    return sum(past.games(entry) for entry in history[at + 1 :]) if seen else None
 
 
 def chosen_opponent(rates: dict[str, Points]) -> str | None:
@@ -143,8 +171,8 @@ def _strength(history: History, health: Health) -> None:
     rising = found is not None and found.rises(ALPHA)
     if idle is not None and idle >= STAGNATION_GAMES and not rising:
         health.findings["stagnation"] = (
-            f"no progress for {idle:,.0f} games: the variance of the value error has not fallen"
-            + ("" if found is None else f", and the win rate against {name} does not rise")
+            f"no progress for {idle:,.0f} games: neither the variance of the value error nor the "
+            "loss has fallen, and the rating has not risen"
         )
 
 
