@@ -19,6 +19,9 @@ from ludus.errors import LudusError, UserError
 COMMAND_MODULES = (
     "train",
     "status",
+    "runs",
+    "report",
+    "compare",
     "control",
     "checkpoint",
     "replay",

@@ -17,6 +17,7 @@ control                 :func:`send_command`, :class:`Command`
 readers                 :func:`list_runs`, :func:`describe_run`, :func:`read_status`,
                         :func:`read_summary`, :func:`read_ndjson`, :class:`NdjsonReader`,
                         :func:`lock_holder`
+disk                    :func:`part_sizes`, :func:`delete_run`, :func:`find_waste`
 progress                :class:`Counters`, :class:`Eta`, :class:`CommitCadence`
 ======================  =====================================================================
 """
@@ -41,6 +42,15 @@ from ludus.runs.lock import Holder, RunLock, lock_holder
 from ludus.runs.manifest import LogPosition, Manifest, ManifestTooLargeError, read_manifest
 from ludus.runs.ndjson import NdjsonLog, NdjsonReader, read_ndjson
 from ludus.runs.objects import DurabilityError, ObjectRef, SaveError, replace_file
+from ludus.runs.removal import (
+    Removed,
+    Waste,
+    delete_run,
+    find_waste,
+    half_deleted,
+    remove_waste,
+    require_deletable,
+)
 from ludus.runs.retention import (
     CheckpointEntry,
     KeepLast,
@@ -56,6 +66,7 @@ from ludus.runs.schema import (
     PROTOCOL_VERSION,
     SchemaIds,
 )
+from ludus.runs.sizes import part_sizes
 from ludus.runs.status import StatusWriter, read_status
 
 __all__ = [
@@ -81,6 +92,7 @@ __all__ = [
     "NdjsonReader",
     "ObjectRef",
     "Removal",
+    "Removed",
     "RetentionPolicy",
     "Run",
     "RunLock",
@@ -91,16 +103,21 @@ __all__ = [
     "Space",
     "StatusWriter",
     "Tensors",
+    "Waste",
     "checkpoint_name",
+    "delete_run",
     "describe_run",
     "duration_text",
     "extract_checkpoint",
+    "find_waste",
     "free_bytes",
+    "half_deleted",
     "is_run",
     "list_checkpoints",
     "list_runs",
     "lock_holder",
     "newest_valid_checkpoint",
+    "part_sizes",
     "read_asked",
     "read_checkpoint",
     "read_header",
@@ -108,7 +125,9 @@ __all__ = [
     "read_ndjson",
     "read_status",
     "read_summary",
+    "remove_waste",
     "replace_file",
+    "require_deletable",
     "require_run",
     "send_command",
     "verify_checkpoint",
