@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ludus.cli.finishing import train_and_report
 from ludus.cli.output import note
 from ludus.cli.status import RUN_OPTION, chosen_run
 
@@ -80,14 +81,13 @@ def resume(argument: Argument = None, run: Run = None) -> int:
     """Go on with a run: signal its trainer, or start one."""
     from ludus.runs import lock_holder, send_command
     from ludus.training.request import TrainRequest
-    from ludus.training.supervisor import supervise
 
     path = chosen_run(run, argument)
     if lock_holder(path) is not None:
         send_command(path, "resume")
         note(f"told the trainer of {path} to go on")
         return 0
-    return supervise(TrainRequest.resume(path))
+    return train_and_report(TrainRequest.resume(path))
 
 
 def stop(argument: Argument = None, run: Run = None) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ludus.cli.finishing import train_and_report
 from ludus.cli.output import say, table
 from ludus.cli.playing import GAME_HELP
 
@@ -85,7 +86,6 @@ def train(
     2 user error, 3 paused, 1 failure.
     """
     from ludus.training.request import TrainRequest
-    from ludus.training.supervisor import supervise
 
     chosen = _preset(preset, quick)
     if settings:
@@ -106,7 +106,7 @@ def train(
         pause_at=pause_at,
         accept_change=accept_change,
     )
-    return supervise(request)
+    return train_and_report(request)
 
 
 def _preset(preset: str | None, quick: bool) -> str | None:

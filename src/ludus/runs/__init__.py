@@ -17,6 +17,7 @@ control                 :func:`send_command`, :class:`Command`
 readers                 :func:`list_runs`, :func:`describe_run`, :func:`read_status`,
                         :func:`read_summary`, :func:`read_ndjson`, :class:`NdjsonReader`,
                         :func:`lock_holder`
+disk                    :func:`part_sizes`, :func:`delete_run`, :func:`find_waste`
 progress                :class:`Counters`, :class:`Eta`, :class:`CommitCadence`
 ======================  =====================================================================
 """
@@ -48,6 +49,15 @@ from ludus.runs.manifest import (
 from ludus.runs.ndjson import NdjsonLog, NdjsonReader, read_ndjson
 from ludus.runs.objects import DurabilityError, ObjectRef, SaveError, replace_file
 from ludus.runs.recovery import newest_good
+from ludus.runs.removal import (
+    Removed,
+    Waste,
+    delete_run,
+    find_waste,
+    half_deleted,
+    remove_waste,
+    require_deletable,
+)
 from ludus.runs.retention import (
     CheckpointEntry,
     KeepLast,
@@ -71,6 +81,7 @@ from ludus.runs.schema import (
     PROTOCOL_VERSION,
     SchemaIds,
 )
+from ludus.runs.sizes import part_sizes
 from ludus.runs.status import StatusWriter, read_status
 
 __all__ = [
@@ -96,6 +107,7 @@ __all__ = [
     "NdjsonReader",
     "ObjectRef",
     "Removal",
+    "Removed",
     "RetentionPolicy",
     "Run",
     "RunLock",
@@ -107,12 +119,16 @@ __all__ = [
     "Space",
     "StatusWriter",
     "Tensors",
+    "Waste",
     "checkpoint_name",
+    "delete_run",
     "describe_run",
     "disk_is_full",
     "duration_text",
     "extract_checkpoint",
+    "find_waste",
     "free_bytes",
+    "half_deleted",
     "has_room",
     "is_run",
     "list_checkpoints",
@@ -121,6 +137,7 @@ __all__ = [
     "manifest_name",
     "newest_good",
     "newest_valid_checkpoint",
+    "part_sizes",
     "read_asked",
     "read_checkpoint",
     "read_header",
@@ -128,7 +145,9 @@ __all__ = [
     "read_ndjson",
     "read_status",
     "read_summary",
+    "remove_waste",
     "replace_file",
+    "require_deletable",
     "require_run",
     "send_command",
     "verify_checkpoint",
