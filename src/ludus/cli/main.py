@@ -19,6 +19,8 @@ from ludus.errors import LudusError, UserError
 COMMAND_MODULES = (
     "train",
     "status",
+    "metrics",
+    "sync",
     "control",
     "checkpoint",
     "replay",

@@ -20,6 +20,7 @@ from ludus.training.measures import (
     evaluator_figures,
     evaluator_histograms,
     knobs,
+    result_counts,
     timeout_rate,
 )
 from ludus.training.session import Session, now_ms, search_settings
@@ -156,6 +157,8 @@ class SelfplayPhase:
             counters = self._session.run.counters
             counters.add("selfplay_games", games)
             counters.add("plies", records.samples)
+            for name, count in result_counts(records.columns["returns"]).items():
+                counters.add(name, count)
             self._session.flush_shards()
         self._units += 1
         every = self._session.settings.selfplay.root_sample_every
