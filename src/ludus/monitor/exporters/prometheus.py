@@ -46,10 +46,12 @@ class RunCollector(Collector):
 
     Args:
         runs: gives the directories at each scrape.
+        recipes: folder of recipes, for their exact names; that of Ludus by default.
     """
 
-    def __init__(self, runs: Callable[[], Sequence[Path]]) -> None:
+    def __init__(self, runs: Callable[[], Sequence[Path]], *, recipes: Path | None = None) -> None:
         self._runs = runs
+        self._recipes = recipes
         self._rules: dict[Path, tuple[object, tuple[str, ...]]] = {}
 
     def collect(self) -> Iterator[Metric]:
@@ -86,7 +88,7 @@ class RunCollector(Collector):
             about = "Whether the rule of alerts is active."
             yield "ludus_alert_active", "gauge", about, {**base, "name": name}, float(active)
         counters = status.get("counters") or summary.counters
-        prefix, names = prefix_of(str(summary.recipe or ""))
+        prefix, names = prefix_of(str(summary.recipe or ""), self._recipes)
         if prefix:
             for short, kind, about, labels, value in named_figures(names, figures, counters):
                 yield f"{prefix}_{short}", kind, about, {**base, **labels}, value
@@ -221,12 +223,13 @@ class Exporter:
 
     Args:
         path: a run, or a folder of runs, which is looked through again at each scrape.
+        recipes: as of :class:`RunCollector`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, recipes: Path | None = None) -> None:
         self._path = path
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(RunCollector(self._runs))
+        self._registry.register(RunCollector(self._runs, recipes=recipes))
         self._lock = threading.Lock()
         self._taken = -math.inf
         self._cached = b""
