@@ -198,7 +198,16 @@ def test_setup_of_another_extra_leaves_a_failed_one_alone(clone: Path) -> None:
 def test_setup_all_installs_everything(clone: Path) -> None:
     run(clone, "setup", "all")
     text = "\n".join(calls(clone))
-    for package in ("openvino", "onnxruntime", "open_spiel", "pytest", "mkdocs"):
+    for package in (
+        "openvino",
+        "onnxruntime",
+        "open_spiel",
+        "pytest",
+        "mkdocs",
+        "tensorboard",
+        "wandb",
+        "braintrust",
+    ):
         assert package in text
 
 
@@ -299,7 +308,8 @@ def test_an_unknown_extra_is_refused(clone: Path) -> None:
     done = run(clone, "setup", "toys")
     assert done.returncode == 2
     assert done.stderr == (
-        "ludus: setup knows the extras openvino, onnx, dev, docs, openspiel, fast, all; not toys\n"
+        "ludus: setup knows the extras openvino, onnx, dev, docs, openspiel, tensorboard, wandb, "
+        "braintrust, fast, all; not toys\n"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,23 @@ if TYPE_CHECKING:
     from ludus.training.request import TrainRequest
 
 
-def train_and_report(request: TrainRequest) -> int:
-    """Train as asked, then write the report; returns the exit code of the training."""
+def train_and_report(
+    request: TrainRequest, metrics_port: int | None = None, sinks: Sequence[str] = ()
+) -> int:
+    """Train as asked with the companion that feeds sinks beside it, then write the report.
+
+    Args:
+        request: what to train.
+        metrics_port: of ``/metrics``, where it differs from the setting.
+        sinks: further ones to feed.
+
+    Returns: the exit code of the training.
+    """
+    from ludus.monitor.exporters.companion import companion
     from ludus.training.supervisor import supervise
 
-    code = supervise(request)
+    with companion(request, metrics_port, sinks):
+        code = supervise(request)
     if not request.nothing_to_do:
         from ludus.monitor.after import after_training
 

@@ -23,6 +23,8 @@ COMMAND_MODULES = (
     "runs",
     "report",
     "compare",
+    "metrics",
+    "sync",
     "control",
     "alerts",
     "checkpoint",

@@ -73,6 +73,13 @@ def train(
         bool,
         typer.Option("--accept-change", help="Go on although numbers come out differently here."),
     ] = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option("--metrics-port", help="Serve /metrics for Prometheus on this port.", min=0),
+    ] = None,
+    sweep: Annotated[
+        str | None, typer.Option("--sweep", help="'wandb': settings as its sweep's agent chose.")
+    ] = None,
     settings: Annotated[
         bool, typer.Option("--settings", help="Print all settings with their meaning, and end.")
     ] = False,
@@ -88,8 +95,9 @@ def train(
     from ludus.training.request import TrainRequest
 
     chosen = _preset(preset, quick)
+    assignments = [*_swept(sweep), *(assignments or [])]
     if settings:
-        _show_settings(recipe, game, chosen, assignments or [])
+        _show_settings(recipe, game, chosen, assignments)
         return 0
     request = TrainRequest.make(
         recipe,
@@ -100,13 +108,26 @@ def train(
         iterations=iterations,
         games=games,
         seed=seed,
-        assignments=assignments or [],
+        assignments=assignments,
         preset=chosen,
         config=config,
         pause_at=pause_at,
         accept_change=accept_change,
     )
-    return train_and_report(request)
+    return train_and_report(request, metrics_port, () if sweep is None else (sweep,))
+
+
+def _swept(sweep: str | None) -> list[str]:
+    """Assignments of a sweep; what is given by --set comes after them."""
+    from ludus.errors import UserError
+
+    if sweep is None:
+        return []
+    if sweep != "wandb":
+        raise UserError(f"--sweep {sweep!r} must be 'wandb'")
+    from ludus.monitor.exporters.sweeps import chosen_by_agent
+
+    return chosen_by_agent()
 
 
 def _preset(preset: str | None, quick: bool) -> str | None:

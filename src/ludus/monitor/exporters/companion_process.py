@@ -1,0 +1,160 @@
+"""The companion itself: ``python -m ludus.monitor.exporters.companion_process``.
+
+Its standard input begins with the request; ``finish`` asks for the end, the end of the input means
+that nobody needs it any more. Its standard output carries sentences for people, one JSON object a
+line. Each sink has a thread of its own: one that hangs holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ludus.training.trainer import die_with_parent
+
+_NICE = 10
+_WAIT_SECONDS = 0.5
+_MOST_FAILURES = 5
+"""Looks in a row that may fail before a sink is given up."""
+
+
+class Notes:
+    """Sentences to the process that started this one; each one once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+
+    def __call__(self, text: str) -> None:
+        """Tell, unless that was told before."""
+        with self._lock:
+            if text in self._told:
+                return
+            self._told.add(text)
+            try:
+                os.write(self._descriptor, json.dumps({"note": text}).encode() + b"\n")
+            except OSError:
+                return
+
+
+class SinkThread(threading.Thread):
+    """Feeds one sink until it is told to finish."""
+
+    def __init__(
+        self, name: str, path: Path, interval: float, finish: threading.Event, note: Notes
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._path, self._interval, self._finish, self._note = path, interval, finish, note
+
+    def run(self) -> None:
+        """Wait for the run, open, poll, flush."""
+        from ludus.errors import LudusError
+        from ludus.monitor.exporters.base import make_sink
+        from ludus.monitor.exporters.feed import Feed, default_target, sentence
+        from ludus.runs import read_status
+
+        while read_status(self._path) is None:
+            if self._finish.wait(_WAIT_SECONDS):
+                break
+        try:
+            target = default_target(self._path, self.name)
+            sink = make_sink(self.name, target)
+            with Feed(self._path, sink, self.name, target) as feed:
+                self._poll(feed)
+        except LudusError as error:
+            self._note(f"sink {self.name}: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever a service's library raises
+            self._note(f"sink {self.name} failed: {sentence(error)}; ludus sync goes on later")
+
+    def _poll(self, feed: Any) -> None:
+        from ludus.monitor.exporters.feed import sentence
+
+        failures = 0
+        while True:
+            last = self._finish.is_set()
+            try:
+                feed.poll()
+                failures = 0
+            except Exception as error:
+                failures += 1
+                if failures >= _MOST_FAILURES or last:
+                    raise
+                self._note(f"sink {self.name} failed: {sentence(error)}; it is tried again")
+            if last:
+                return
+            self._finish.wait(self._interval)
+
+
+def serve(path: Path, port: int, note: Callable[[str], None]) -> Any:
+    """``/metrics`` of a run; None, and a note, where the port cannot be had."""
+    from ludus.errors import UserError
+    from ludus.monitor.exporters.prometheus import Exporter
+    from ludus.monitor.exporters.server import MetricsServer
+
+    try:
+        server = MetricsServer(Exporter(path).text, port=port)
+    except UserError as error:
+        note(f"no metrics this time: {error}; training goes on")
+        return None
+    server.start()
+    note(f"metrics at {server.url}")
+    return server
+
+
+def main() -> int:
+    """Work until told to finish; returns the exit code."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICE)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 0
+    # What libraries print is not for the process that reads our notes.
+    note = Notes(os.dup(1))
+    os.dup2(2, 1)
+
+    from ludus.monitor.exporters.companion import CompanionRequest
+
+    request = CompanionRequest.from_json(line.decode())
+    finish = threading.Event()
+    threading.Thread(target=_listen, args=(finish,), name="stdin", daemon=True).start()
+    path = Path(request.path)
+    threads = [
+        SinkThread(name, path, request.interval, finish, note)
+        for name in dict.fromkeys(request.sinks)
+    ]
+    for thread in threads:
+        thread.start()
+    server = None if request.port is None else serve(path, request.port, note)
+    if server is None:
+        for thread in threads:
+            thread.join()
+        return 0
+    finish.wait()
+    for thread in threads:
+        thread.join()
+    server.stop()
+    return 0
+
+
+def _listen(finish: threading.Event) -> None:
+    for line in sys.stdin.buffer:
+        try:
+            if json.loads(line).get("command") == "finish":
+                finish.set()
+        except (ValueError, AttributeError):
+            continue
+    os._exit(1)  # the other end is gone
+
+
+if __name__ == "__main__":
+    code = main()
+    # A sink's library may have threads of its own that wait for a network.
+    os._exit(code)
