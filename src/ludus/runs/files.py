@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from ludus.errors import RunError
+from ludus.logs import get_logger
 from ludus.runs import layout, recovery
 from ludus.runs.checkpoints import Checkpoints
 from ludus.runs.counters import Counters
@@ -24,7 +24,7 @@ from ludus.runs.objects import ObjectRef, replace_file
 from ludus.runs.retention import CheckpointEntry, Removal, RetentionPolicy
 from ludus.runs.store import ObjectStore
 
-_LOG = logging.getLogger("ludus.runs")
+_LOG = get_logger("runs")
 
 Tensors = Mapping[str, NDArray[Any]]
 """Arrays by name: bool, int8..int64, uint8..uint64, float16..float64 (bfloat16 as uint16)."""
@@ -97,7 +97,7 @@ class RunFiles:
         rejected = (recovery.rejected(self.path, n, reason) for n in reversed(newer))
         found = recovery.Found(to, tuple(rejected))
         for notice in recovery.settle(self.path, self.store, found):
-            _LOG.warning("%s: %s", self.path, notice)
+            _LOG.warning(f"{self.path}: {notice}", event="notice")
             self.events.append_if_possible("notice", message=notice)
         self._logs.rewind(to)
         self.manifest = to
@@ -272,19 +272,23 @@ class RunFiles:
             counters=self.counters.as_dict(),
             compress=compress,
         )
-        self.events.append(
-            "checkpoint_saved",
-            path=entry.path,
-            kind=entry.where,
-            bytes=entry.size,
-            seconds=round(time.monotonic() - started, 6),
-            unit=unit,
-        )
+        told: dict[str, Any] = {
+            "path": entry.path,
+            "kind": entry.where,
+            "bytes": entry.size,
+            "seconds": round(time.monotonic() - started, 6),
+            "unit": unit,
+        }
+        self.events.append("checkpoint_saved", **told)
+        _LOG.info("checkpoint saved", event="checkpoint_saved", **told)
         removals = self.checkpoints.retain(policy)
         for removal in removals:
             if removal.error is not None:
-                _LOG.warning("could not remove %s: %s", removal.path, removal.error)
+                _LOG.warning(
+                    f"could not remove {removal.path}: {removal.error}", event="removal_failed"
+                )
             self.events.append("checkpoint_removed", **removal.as_fields())
+            _LOG.info("checkpoint removed", event="checkpoint_removed", **removal.as_fields())
         return entry, removals
 
     # -- logs --------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ leaves the run at the commit before or at the one being made.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +29,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ludus.errors import CorruptError, RunError
+from ludus.logs import get_logger
 from ludus.runs import birth, layout, recovery
 from ludus.runs.control import ControlReader
 from ludus.runs.files import RunFiles
@@ -48,7 +48,7 @@ from ludus.runs.schema import SchemaIds
 from ludus.runs.status import StatusWriter
 from ludus.runs.store import ObjectStore
 
-_LOG = logging.getLogger("ludus.runs")
+_LOG = get_logger("runs")
 _Result = TypeVar("_Result")
 
 
@@ -198,7 +198,7 @@ class Run(RunFiles):
         run._collector.collect(manifest)
         run._write_summary({})
         for notice in run.notices:
-            _LOG.warning("%s: %s", directory, notice)
+            _LOG.warning(f"{directory}: {notice}", event="notice")
             run.events.append("notice", message=notice)
         if swept:
             run.events.append("temporary_files_swept", count=len(swept))
@@ -311,7 +311,11 @@ class Run(RunFiles):
 
         def failed(error: SaveError, attempt: int) -> None:
             self.saves.failed(str(error))
-            _LOG.warning("%s: saving failed (attempt %d): %s", self.path, attempt, error)
+            _LOG.warning(
+                f"{self.path}: saving failed (attempt {attempt}): {error}",
+                event="save_failed",
+                attempt=attempt,
+            )
             self.events.append_if_possible("save_failed", attempt=attempt, message=str(error))
 
         result = self.policy.attempt(action, required=required, on_failure=failed, wait=wait)
@@ -352,7 +356,7 @@ class Run(RunFiles):
     # -- inside ------------------------------------------------------------------------------
 
     def _refused_command(self, reason: str) -> None:
-        _LOG.warning("%s: command refused: %s", self.path, reason)
+        _LOG.warning(f"{self.path}: command refused: {reason}", event="command_refused")
         if self.writable:
             self.events.append_if_possible("command_refused", message=reason)
 
@@ -365,7 +369,7 @@ class Run(RunFiles):
             raise
         except RunError as error:
             # The commit is made; it just cannot be looked at now (too many open files, say).
-            _LOG.warning("%s: nothing was collected: %s", self.path, error)
+            _LOG.warning(f"{self.path}: nothing was collected: {error}")
             return []
 
     def _verify_newest(self, manifest: Manifest) -> None:
@@ -391,4 +395,4 @@ class Run(RunFiles):
         try:
             replace_file(self.path / "run.json", pretty_json(document), durable=False)
         except SaveError as error:
-            _LOG.warning("run.json was not written: %s", error)
+            _LOG.warning(f"run.json was not written: {error}")

@@ -26,6 +26,7 @@ from ludus.training.measures import (
 )
 from ludus.training.rating import elo_of
 from ludus.training.session import Session, now_ms
+from ludus.training.stream import checkpoint_summary
 
 _SEEDS_AT = 1 << 48
 """Gate seeds are derived from episode numbers that no game of self-play reaches."""
@@ -303,4 +304,5 @@ def save_checkpoint(session: Session, *, permanent: bool | None) -> str:
     if permanent is None:
         session.champion_checkpoint = entry.path
         session.run.checkpoints.protected = {entry.path}
+    checkpoint_summary(session, entry)
     return entry.path

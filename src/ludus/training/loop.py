@@ -25,6 +25,7 @@ from ludus.training.guards import (
     RestartError,
     make_guards,
 )
+from ludus.training.health import watch_health
 from ludus.training.learning import TrainPhase
 from ludus.training.messages import Sender
 from ludus.training.phases import Leave, Phase
@@ -201,6 +202,7 @@ class Loop:
         if index < len(PHASES):
             session.phase = PHASES[index]
             return
+        watch_health(session)
         session.record["finished_ms"] = now_ms()
         session.phase = PHASES[0]
         session.iteration += 1

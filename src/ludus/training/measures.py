@@ -81,6 +81,7 @@ SPEEDS = (
     "fallback_rate",
     "policy_entropy",
     "policy_max",
+    "confident_share",
 )
 """Figures of a phase's view that ``status.json`` shows under ``speed``; null where unknown."""
 

@@ -61,6 +61,7 @@ class Reporter:
         self._figures = Figures(
             session, past=self._past, progress=self._share_done, seconds_left=self._seconds_left
         )
+        session.eta_seconds = self._seconds_left
 
     def _amount(self, phase: Phase | None) -> float:
         """Iterations done, the one in progress by the usual share of its phases."""

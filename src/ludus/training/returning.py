@@ -138,7 +138,8 @@ class Returns:
         failure = failure_of(error)
         where: dict[str, Any] = {"phase": phase, "iteration": session.iteration}
         if failure is not None:
-            where |= {key: value for key, value in asdict(failure).items() if value != ()}
+            where |= asdict(failure)
+            where["games"] = list(failure.games)
         kind = "search" if failure is not None and failure.stage == "search" else "worker"
         _LOG.error("%s failed (%s)", phase, where, exc_info=error)
         session.run.events.append_if_possible(
@@ -149,7 +150,7 @@ class Returns:
             text,
             games=session.begun_games,
             window=session.settings.guards.error_window_games,
-            **where,
+            **{"of_games" if name == "games" else name: where[name] for name in where},
         )
         self._back(session.run.manifest, text)
         session.run.events.append_if_possible(

@@ -24,6 +24,7 @@ from ludus.training.measures import (
     timeout_rate,
 )
 from ludus.training.session import Session, now_ms
+from ludus.training.stream import GameStream, score_figures
 
 _ROOTS_EVERY = 4
 """Units between two looks at search roots, where ``root_sample_every`` logs none of them."""
@@ -98,6 +99,7 @@ class SelfplayPhase:
         else:
             session.record["selfplay"] = {"started_ms": now_ms(), "games": 0}
         self._before = dict(self._slots.counters())
+        self._stream = GameStream(session, self._before)
 
     def _search(self) -> dict[str, Any]:
         """The champion's search with noise and temperature."""
@@ -153,6 +155,8 @@ class SelfplayPhase:
             counters.add("selfplay_games", games)
             counters.add("plies", records.samples)
             self._session.flush_shards()
+            rate = self._here / max(1e-3, time.monotonic() - self._started)
+            self._stream.add(records, self._slots.counters(), rate)
         self._units += 1
         every = self._session.settings.selfplay.root_sample_every
         # A short phase is looked at as soon as there is a root.
@@ -241,6 +245,7 @@ class SelfplayPhase:
 
     def save(self) -> tuple[dict[str, ObjectRef], dict[str, Any]]:
         """Moves and dice of the games in flight; searches in progress are redone."""
+        self._stream.save()
         flight = self._slots.in_flight()
         ref = self._session.run.put_object("flight", flight, {"games": len(flight["game_id"])})
         return {"flight": ref}, {
@@ -321,6 +326,7 @@ class SelfplayPhase:
             "expansions_per_second": totals["expansions"] / seconds,
             **evaluator_figures(times, seconds),
             **self._roots.figures(),
+            **score_figures(mine),
             "sampled_roots": self._roots.roots,
             "budgets": self._budgets,
             "lanes": session.lanes,
@@ -340,6 +346,9 @@ class SelfplayPhase:
             knobs=knobs(session),
             **figures,
         )
+        counters, rate = self._slots.counters(), figures["games_per_second"]
+        self._stream.finish(self._first + self.total, counters, rate)
+        self._stream.save()
         pruned = window.prune()
         if pruned is not None:
             pruned.pop("event")

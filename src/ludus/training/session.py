@@ -63,6 +63,8 @@ class Session:
         rejections: candidates rejected in a row.
         lanes: threads that play.
         note: shows a sentence to the user, if one is there.
+        eta_seconds: the estimate that the status shows; None where nobody has one.
+        started_ms: when this process took up the run, milliseconds since 1970.
         net: a network of the run's shape, to make evaluators with.
         game: what finds the game since it has moved; None where the run's birth says it.
         book: errors of the run, and what guards have done.
@@ -79,6 +81,8 @@ class Session:
         self.settings = settings
         self.lanes = lanes
         self.note: Callable[[str], None] = lambda text: None
+        self.eta_seconds: Callable[[], float | None] = lambda: None
+        self.started_ms = now_ms()
         self.iteration = 0
         self.phase = PHASES[0]
         self.saved: dict[str, Any] | None = None

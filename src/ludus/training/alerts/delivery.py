@@ -176,6 +176,8 @@ class Delivery:
     def _run(self, target: Target, document: Mapping[str, Any]) -> None:
         def began(child: subprocess.Popen[bytes] | None) -> None:
             self._child = child
+            if child is not None and self._closed.is_set():
+                _end(child)
 
         output = b""
         try:

@@ -1,5 +1,6 @@
 """Guards: what watches a run and steps in, built once around the loop for every recipe."""
 
+from ludus.training.guards.accounts import memory_report
 from ludus.training.guards.alerts import AlertGuard
 from ludus.training.guards.base import (
     Guard,
@@ -14,7 +15,6 @@ from ludus.training.guards.disk import DiskGuard
 from ludus.training.guards.errors import ErrorsGuard
 from ludus.training.guards.fallbacks import FallbacksGuard
 from ludus.training.guards.memory import MemoryGuard
-from ludus.training.guards.memory_report import memory_report
 from ludus.training.guards.numbers import NumbersGuard
 from ludus.training.guards.saves import SavesGuard
 from ludus.training.session import Session

@@ -58,16 +58,18 @@ class ErrorsGuard:
             return
         total = session.book.games_in(games=games, window=window)
         text = f"{errors} errors in {total} games, more than {settings.error_rate:.2%}"
-        broken = session.book.count(("game",), games=games, window=window) * 2 > errors
+        lost = session.book.count(("game",), games=games, window=window)
+        broken = session.rules.interpreted and lost * 2 > errors
         last = session.book.examples.get("game", {}).get("last", {}).get("text", "")
-        if broken and not session.run.counters["selfplay_games"]:
+        most = 2 * lost > session.settings.selfplay.games_per_iteration
+        if broken and most and not session.run.counters["selfplay_games"]:
             text = f"self-play: the rules of {session.entry.name} ended every game: {last}"
             moment.reporter.status("error", None, error=text)
             raise GameError(f"{text}; mend {session.entry.source} and start it again")
         path = self._report(session, text, rate)
         self._checkpoint(session)
         self._state = GuardState(self.name, "acting", text, errors)
-        if broken and session.rules.interpreted:
+        if broken:
             session.book.held = self.name
             text = f"the rules of {session.entry.name} ended games: {text}; {last}"
             session.run.events.append_if_possible("guard_paused", guard=self.name, reason=text)
@@ -91,7 +93,9 @@ class ErrorsGuard:
                 game=game,
                 iteration=session.iteration,
             )
-            session.run.events.append_if_possible("game_failed", game=game, error=text)
+            session.run.events.append_if_possible(
+                "games_failed", failed=session.book.totals["game"], game=game, error=text
+            )
 
     def _report(self, session: Session, text: str, rate: float) -> str:
         """The pattern of the errors as event and file; returns where the file is."""

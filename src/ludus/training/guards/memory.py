@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
+from ludus.training.guards.accounts import caches, memory_report
 from ludus.training.guards.base import GuardState, Moment, Rebuild, RestartError
-from ludus.training.guards.memory_report import caches, memory_report
 from ludus.training.memory import fragmentation, memory_limit, resident_bytes, trim
 from ludus.training.phases import Leave
 
