@@ -7,7 +7,8 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -29,24 +30,48 @@ def _model_of(field: FieldInfo) -> type[BaseModel] | None:
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
-def fields(
-    model: type[BaseModel] = Settings, prefix: str = ""
-) -> Iterator[tuple[str, FieldInfo, bool]]:
-    """Every setting: dotted key, its field, and whether it may change in a run's life."""
+Change = Literal["never", "at_start", "next_iteration", "now"]
+"""When a changed setting takes effect: never in a run's life, only where the run is started again,
+from the next iteration on, or at once."""
+
+
+def _change(extra: Any) -> Change:
+    """When a setting with these marks may change."""
+    if not isinstance(extra, dict) or not extra.get("changeable"):
+        return "never"
+    if extra.get("only_at_start"):
+        return "at_start"
+    return "next_iteration" if extra.get("next_iteration") else "now"
+
+
+def _described(
+    model: type[BaseModel], prefix: str, outer: Change
+) -> Iterator[tuple[str, FieldInfo, Change]]:
     for name, field in model.model_fields.items():
-        key = f"{prefix}{name}"
-        inner = _model_of(field)
-        extra = field.json_schema_extra
-        changeable = isinstance(extra, dict) and bool(extra.get("changeable"))
+        key, inner = f"{prefix}{name}", _model_of(field)
+        change = _change(field.json_schema_extra)
+        change = outer if change == "never" else change  # what holds for a schedule: for its parts
         if inner is None:
-            yield key, field, changeable
+            yield key, field, change
         else:
-            yield from fields(inner, f"{key}.")
+            yield from _described(inner, f"{key}.", change)
+
+
+def fields() -> Iterator[tuple[str, FieldInfo, bool]]:
+    """Every setting: dotted key, its field, and whether it may change in a run's life."""
+    for key, field, change in _described(Settings, "", "never"):
+        yield key, field, change != "never"
+
+
+@cache
+def changes() -> Mapping[str, Change]:
+    """When each setting may change, by dotted key."""
+    return {key: change for key, _, change in _described(Settings, "", "never")}
 
 
 def known_keys() -> dict[str, bool]:
     """All dotted keys, and whether each may change in a run's life."""
-    return {key: changeable for key, _, changeable in fields()}
+    return {key: change != "never" for key, change in changes().items()}
 
 
 def groups() -> set[str]:
