@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.monitor.conftest import at_work
+from tests.monitor.screens import drive, line, shown, until
 from textual.widgets import Input
 
 from ludus.cli.main import main
@@ -21,8 +23,6 @@ from ludus.monitor.tui.listing import Listing
 from ludus.monitor.tui.picker import Picker
 from ludus.runs import RunLock
 from ludus.training.keys import known_keys
-from tests.monitor.conftest import at_work
-from tests.monitor.screens import drive, line, shown, until
 
 
 async def choose(app: MonitorApp, pilot, key: str) -> None:
@@ -166,7 +166,7 @@ def test_checks_before_a_start(run: Path, tmp_path: Path) -> None:
     draft, _ = Draft.open(tmp_path / "new")
     draft.save()
     checks = preflight(draft)
-    assert [one.name for one in checks][0] == "settings" and all(one.good for one in checks)
+    assert checks[0].name == "settings" and all(one.good for one in checks)
     draft.set("run.floor_free_mb", 10**12)
     draft.save()
     assert [one.name for one in preflight(draft) if not one.good] == ["disk"]
@@ -379,8 +379,9 @@ def test_a_background_command_has_a_session_and_a_log_of_its_own(tmp_path: Path)
 
 @pytest.mark.slow
 def test_a_training_from_a_draft_goes_on_without_its_starter(tmp_path: Path) -> None:
-    from ludus.runs import describe_run, is_run
     from tests.training.tiny import SETTINGS
+
+    from ludus.runs import describe_run, is_run
 
     draft, _ = Draft.open(tmp_path / "new")
     for one in SETTINGS:

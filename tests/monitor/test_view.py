@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.monitor.conftest import at_work, doctor
 
 from ludus.monitor import logs
 from ludus.monitor.phases import iteration_number, phase_bars, run_share
 from ludus.monitor.series import MOST_POINTS
 from ludus.monitor.view import MOST_EVENTS, STALE_SECONDS, RunReader
 from ludus.runs import RunLock
-from tests.monitor.conftest import at_work, doctor
 
 
 @pytest.fixture
@@ -87,8 +87,9 @@ def test_paused_by_a_guard_and_by_the_user(held: Path) -> None:
 
 
 def test_a_process_that_has_not_spoken_yet_is_starting(held: Path) -> None:
-    doctor(held, state="paused", reason="asked to pause", pid=os.getpid() + 1)
-    assert RunReader(held).look().state == "starting"
+    doctor(held, state="paused", reason="asked to pause", pid=1, ts_ms=1000)
+    view = RunReader(held).look()
+    assert (view.state, view.alive, view.stale) == ("starting", True, False)
 
 
 def test_a_trainer_that_is_gone_is_dead(run: Path) -> None:
@@ -211,7 +212,7 @@ def test_long_logs_are_read_in_slices_and_stay_small(run: Path) -> None:
     reader = RunReader(run, budget=0.005)
     begin = time.perf_counter()
     view = reader.look()
-    assert time.perf_counter() - begin < 1.0
+    assert time.perf_counter() - begin < 3.0
     assert 0.0 < view.read < 1.0, "the newest events are there at once, the curves grow"
     assert len(view.events) == MOST_EVENTS and view.events[-1]["sequence"] == 59_999
     looks = 0

@@ -99,7 +99,8 @@ class RunView:
     @property
     def stale(self) -> bool:
         """Whether the status is older than that of a process at work should be."""
-        return self.alive and self.status_age is not None and self.status_age >= STALE_SECONDS
+        old = self.status_age is not None and self.status_age >= STALE_SECONDS
+        return old and self.alive and self.state in ("training", "paused")
 
     @property
     def figures(self) -> Mapping[str, float | None]:

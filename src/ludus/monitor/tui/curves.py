@@ -25,18 +25,20 @@ class Shown:
         label: for people.
         colour: of the chart.
         form: of its newest value.
+        tall: whether it gets a chart of several lines where there is room.
     """
 
     keys: tuple[str, ...]
     label: str
     colour: str
     form: str = ""
+    tall: bool = True
 
 
 CHOSEN = (
     Shown(("train_step.loss_total",), "loss", palette.ACCENT, "{:.4f}"),
     Shown(("rating.elo",), "Elo", palette.GOOD, "{:.0f}"),
-    Shown(("evaluation.win_rate.",), "wins", palette.GOOD, "{:.1%}"),
+    Shown(("evaluation.win_rate.",), "wins", palette.GOOD, "{:.1%}", tall=False),
     Shown(("gate_summary.win_rate",), "gate", palette.VIOLET, "{:.1%}"),
     Shown(("game_stats.score_difference",), "difference", palette.TEAL, "{:.2f}"),
     Shown(
@@ -84,15 +86,11 @@ def curve_lines(view: RunView, width: int, height: int) -> list[Text]:
     curves = found_curves(view)
     if not curves:
         return [Text("no curves yet: they begin with the first iteration", style=palette.DIM)]
-    lines: list[Text] = []
-    # The first ones get a chart, as many as leave a line to each of the others.
-    charts = max(0, (height - len(curves)) // (_CHART - 1))
-    for index, (label, shown, series) in enumerate(curves):
-        if index < charts:
-            lines.extend(_chart(label, shown, series, width))
-        else:
-            lines.append(_spark(label, shown, series, width))
-    return lines
+    # Charts for the first ones, as many as leave a line to each of the others.
+    room = max(0, (height - len(curves)) // (_CHART - 1))
+    tall = [one for one in curves if one[1].tall][:room]
+    lines = [line for one in tall for line in _chart(*one, width)]
+    return lines + [_spark(*one, width) for one in curves if one not in tall]
 
 
 def _value(shown: Shown, value: float) -> str:

@@ -109,10 +109,22 @@ class Dashboard(Screen[None]):
             yield Lines(name)
         with Container(id="body"):
             yield Pane("facts", "Run", lambda view, width, _: fact_lines(view, width))
-            yield Pane("curves", "Curves", curve_lines)
-            yield Pane("history", "Iterations", lambda view, width, _: history_lines(view, width))
-            yield Pane("health", "Guards and health", lambda view, w, _: health_lines(view, w))
-            yield Pane("feed", "Events", lambda view, width, _: feed_lines(view, width))
+            yield Pane("curves", "Curves", curve_lines, _curve_source)
+            yield Pane(
+                "history",
+                "Iterations",
+                lambda view, width, _: history_lines(view, width),
+                lambda view: (view.iterations,),
+            )
+            yield Pane(
+                "health",
+                "Guards and health",
+                lambda view, width, _: health_lines(view, width),
+                lambda view: (view.status, *_feed_source(view)),
+            )
+            yield Pane(
+                "feed", "Events", lambda view, width, _: feed_lines(view, width), _feed_source
+            )
         yield Lines("keys")
 
     def on_mount(self) -> None:
@@ -307,3 +319,14 @@ class Dashboard(Screen[None]):
     def on_screen_resume(self) -> None:
         """Back from a dialog."""
         self.call_after_refresh(self._draw)
+
+
+def _curve_source(view: RunView) -> tuple[object, ...]:
+    """A curve that changed is another object."""
+    return tuple(view.curves.values())
+
+
+def _feed_source(view: RunView) -> tuple[object, ...]:
+    """Newest event, history, and the day: events of another day have another form."""
+    newest = view.events[-1] if view.events else None
+    return newest, view.iterations, time.localtime(view.taken).tm_yday

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ DRAFT = "config.draft.yaml"
 """Name of the draft in the run's directory."""
 
 _HEAD = "# draft of ludus monitor: "
+_recipe = cache(load_recipe)
 
 
 @dataclass
@@ -124,7 +126,7 @@ class Draft:
             recipe, preset, game = said["recipe"], said["preset"], said["game"]
         except (ValueError, KeyError, TypeError):
             return
-        if recipe in recipe_names() and preset in load_recipe(recipe).presets:
+        if recipe in recipe_names() and preset in _recipe(recipe).presets:
             self.recipe, self.preset = recipe, preset
             self.game = None if game is None else str(game)
 
@@ -132,7 +134,7 @@ class Draft:
 
     def choose(self, recipe: str, preset: str, game: str | None) -> str | None:
         """Another recipe, preset or game; changes stay. Returns what is wrong with that."""
-        found = load_recipe(recipe)
+        found = _recipe(recipe)
         self.recipe = recipe
         self.preset = preset if preset in found.presets else next(iter(found.presets))
         self.game = game if found.game is None else None
@@ -141,16 +143,16 @@ class Draft:
 
     def presets(self) -> list[str]:
         """Presets of the recipe."""
-        return list(load_recipe(self.recipe).presets)
+        return list(_recipe(self.recipe).presets)
 
     @property
     def needs_game(self) -> bool:
         """Whether the recipe trains any game, so that one must be named."""
-        return load_recipe(self.recipe).game is None
+        return _recipe(self.recipe).game is None
 
     def rebase(self) -> str | None:
         """Find the values without the changes; returns what is wrong with recipe or game."""
-        recipe, trouble = load_recipe(self.recipe), None
+        recipe, trouble = _recipe(self.recipe), None
         try:
             entry = self._entry(recipe)
         except LudusError as error:
@@ -208,7 +210,7 @@ class Draft:
                 assert self.current is not None
                 differences(layer, self.current, str(self.path))
                 return None
-            recipe = load_recipe(self.recipe)
+            recipe = _recipe(self.recipe)
             entry = self._entry(recipe)
             asked = Asked(preset=self.preset, file=self._yaml(), file_name=DRAFT)
             require_trainable(entry, resolve(recipe, asked, entry).settings)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from ludus.errors import LudusError
 from ludus.monitor.tui import palette
+from ludus.monitor.tui.health import folded
 from ludus.monitor.tui.words import count, duration, percent, plain, short, signed, size_text
 from ludus.monitor.view import RunView, number, table
 from ludus.schedules import Schedule
@@ -39,9 +40,11 @@ def _folded(value: Text, room: int) -> list[Text]:
         if lines and lines[-1].cell_len + part.cell_len + 2 <= room:
             lines[-1] = lines[-1].append("  ").append_text(part)
         else:
-            part = part.copy()
-            part.truncate(room, overflow="ellipsis")
-            lines.append(part)
+            style = part.spans[0].style if part.spans else part.style
+            if part.cell_len <= room:
+                lines.append(part)
+            else:
+                lines.extend(Text(line, style=style) for line in folded(part.plain, room))
     return lines
 
 

@@ -185,7 +185,8 @@ def _attention(view: RunView) -> Iterator[tuple[str, str]]:
         yield palette.WARN, alert
     for guard in status.get("guards") or ():
         one = table(guard)
-        if one.get("state") == "acting" and state != "paused":
+        told = state == "paused" or one.get("name") == "alerts"  # said above already
+        if one.get("state") == "acting" and not told:
             yield palette.BAD, f"guard {one.get('name')}: {one.get('text')}"
     if view.read < 1.0:
         yield palette.ACCENT, f"reading the history: {view.read:.0%}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ _SIGNS = {
     "acting": ("✗", palette.BAD),
 }
 _NAME = 10
+_WORDS = re.compile(r" (?!%)")
 
 
 def guards_of(view: RunView) -> list[dict[str, Any]]:
@@ -83,7 +85,7 @@ def _wrapped(sign: str, colour: str, sentence: str, width: int) -> Iterator[Text
 def folded(text: str, room: int) -> list[str]:
     """Words in lines of at most `room` characters; a longer word is cut."""
     lines = [""]
-    for word in text.split(" "):
+    for word in _WORDS.split(text):
         while len(word) > room:
             if lines[-1]:
                 lines.append("")

@@ -37,7 +37,7 @@ def _number(form: str, *path: str, style: str = palette.TEXT) -> Callable[[dict[
 
 def _games(entry: dict[str, Any]) -> Cell:
     value = number(_part(entry, "selfplay", "games"))
-    return ("" if value is None else count(value)), palette.TEXT
+    return (count(value) if value else ""), palette.TEXT
 
 
 def _gate(entry: dict[str, Any]) -> Cell:

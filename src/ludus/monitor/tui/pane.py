@@ -56,17 +56,27 @@ class Pane(ScrollView, can_focus=True):
     }
     """
 
-    def __init__(self, name: str, title: str, make: Maker) -> None:
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        make: Maker,
+        depends: Callable[[RunView], tuple[object, ...]] | None = None,
+    ) -> None:
         """Make an empty panel.
 
         Args:
             name: its id.
             title: in its frame.
             make: gives its lines.
+            depends: objects that its lines come from; they are made again when one is another.
+                None makes them at each drawing.
         """
         super().__init__(id=name)
         self.border_title = title
         self._make = make
+        self._depends = depends
+        self._source: tuple[object, ...] | None = None
         self._view: RunView | None = None
         self._lines: list[Text] = []
         self._marks: list[object] = []
@@ -82,6 +92,11 @@ class Pane(ScrollView, can_focus=True):
         width, height = self.scrollable_content_region.size
         if not self.display or width <= 0:
             return
+        if self._depends is not None:
+            source = (width, height, *self._depends(view))
+            if _same(source, self._source):
+                return
+            self._source = source
         lines = self._make(view, width - 1, height)  # a gap before frame or scroll bar
         marks: list[object] = [(line.plain, (line.style, *line.spans)) for line in lines]
         if marks == self._marks:
@@ -92,7 +107,7 @@ class Pane(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Lines depend on the size."""
-        self._marks = []
+        self._marks, self._source = [], None
         if self._view is not None:
             self.show(self._view)
 
@@ -101,6 +116,14 @@ class Pane(ScrollView, can_focus=True):
         at = self.scroll_offset.y + y
         line = self._lines[at] if 0 <= at < len(self._lines) else None
         return line_strip(self, line, self.scrollable_content_region.width)
+
+
+def _same(one: tuple[object, ...], other: tuple[object, ...] | None) -> bool:
+    """Whether both are of the same objects; looking into long ones would cost more than drawing."""
+    if other is None or len(one) != len(other):
+        return False
+    pairs = zip(one, other, strict=True)
+    return all(a is b or (isinstance(a, int) and a == b) for a, b in pairs)
 
 
 class Lines(Widget):
