@@ -187,7 +187,9 @@ def _type_words(annotation: Any) -> str:
     if origin in (types.UnionType, typing.Union):
         return " or ".join(_type_words(part) for part in typing.get_args(annotation))
     if origin is tuple:
-        return "a list of texts"
+        inner = typing.get_args(annotation)[0]
+        mapped = isinstance(inner, type) and issubclass(inner, BaseModel)
+        return "a list of mappings" if mapped else "a list of texts"
     if origin is dict:
         value = _type_words(typing.get_args(annotation)[1])
         return f"a mapping from names to values, each {value}"

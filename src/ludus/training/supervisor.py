@@ -109,7 +109,8 @@ class Supervisor:
         try:
             return self._work()
         finally:
-            self._outside.close(hurry=lambda: self._interrupts > 1)
+            asked = self._interrupts > 0
+            self._outside.close(asked=asked, hurry=lambda: self._interrupts > asked)
             for name, handler in old.items():
                 signal.signal(name, handler)
             os.close(self._wake_read)
