@@ -178,16 +178,19 @@ def test_a_return_asked_for_by_a_guard_goes_to_the_newest_good_commit(tmp_path, 
             moment.session.suspicion = "loss 9 times what it was"
             suspicious.append(run.manifest.sequence)
             if len(suspicious) > 2:
-                raise ReturnToGood("alerts", "the loss has exploded")
+                raise ReturnToGood("numbers", "the loss has exploded")
 
+    anew = []
     monkeypatch.setattr(NumbersGuard, "look", look)
+    monkeypatch.setattr(NumbersGuard, "resumed", lambda self, moment: anew.append(moment))
     assert (
         train(path, *SETTINGS, "runtime.unit_seconds=0.001", commit_always=True, iterations=1).state
         == "done"
     )
     (back,) = events(path, "returned_to_good")
-    assert (back["guard"], back["reason"]) == ("alerts", "the loss has exploded")
+    assert (back["guard"], back["reason"]) == ("numbers", "the loss has exploded")
     assert back["to_sequence"] <= suspicious[0] < back["from_sequence"]
+    assert len(anew) == 1, "the guard that asked begins to count anew"
     assert list(path.glob("quarantine/*/manifests/*.json")), "the suspicious commits"
     assert digests(path) == digests(calm)
     assert newest_good(path, Run.open(path, write=False).store).sequence > back["from_sequence"]

@@ -146,11 +146,14 @@ def rejected(path: Path, number: int, reason: str) -> Rejected:
 def settle(path: Path, store: ObjectStore, found: Found) -> list[str]:
     """Move rejected commits, and the files that only they reach, to quarantine.
 
-    Returns: what was done, one sentence each. Raises: SaveError, DurabilityError.
+    Returns: what was done, one sentence each. Raises: SaveError, DurabilityError; CorruptError,
+    with nothing changed, if the index of the commit to go on from cannot be read any more.
     """
     if not found.rejected:
         return []
     kept = _reachable_from_others(path, store, {entry.sequence for entry in found.rejected})
+    # Of the commit that stays, for certain: one that cannot be read just now is not passed over.
+    kept |= store.reaches(found.manifest.objects.values())
     notices: list[str] = []
     for entry in found.rejected:
         only: set[str] = set()

@@ -23,6 +23,7 @@ from ludus.training.guards import (
     Moment,
     Rebuild,
     RestartError,
+    ReturnToGood,
     make_guards,
 )
 from ludus.training.health import watch_health
@@ -192,6 +193,8 @@ class Loop:
         self._commit(required=False)
         if outcome.error is not None:
             raise outcome.error
+        if isinstance(error, ReturnToGood):
+            self._resumed(error.guard)  # what it saw is undone
         if outcome.hold is not None:
             self._hold(outcome.hold)
 

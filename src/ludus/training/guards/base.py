@@ -110,7 +110,7 @@ class Guard(Protocol):
         ...
 
     def resumed(self, moment: Moment) -> None:
-        """A hold that this guard asked for is over: begin to count anew."""
+        """A hold or a return that this guard asked for is over: begin to count anew."""
         ...
 
     def state(self) -> GuardState:
