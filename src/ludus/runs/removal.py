@@ -83,7 +83,7 @@ def delete_run(path: str | Path, *, keep_checkpoints: bool = False) -> Removed:
         count = _count(run)
         if layout.is_run(run):
             _mark(run, keep_checkpoints)
-        keep = {layout.PERMANENT} if keep_checkpoints or (run / MARK / _KEEP).exists() else set()
+        keep = {layout.PERMANENT} if keep_checkpoints or _noted(run) else set()
         for name in sorted({Path(part).parts[0] for part in layout.SUBDIRECTORIES}):
             if name != layout.MANIFESTS:
                 _remove_tree(run, name, keep)
@@ -93,7 +93,7 @@ def delete_run(path: str | Path, *, keep_checkpoints: bool = False) -> Removed:
             if name.startswith(".") and name.endswith(".tmp"):
                 _unlink(run / name)
         _remove_tree(run, layout.MANIFESTS, set())
-        _remove_tree(run, MARK, set())
+        _remove_mark(run)
         left = sorted(_left(run))
         if not left:
             _remove_directory(run)
@@ -113,6 +113,23 @@ def _mark(run: Path, keep_checkpoints: bool) -> None:
     except OSError as error:
         raise SaveError(f"{run} could not be deleted: {error.strerror}") from error
     fsync_directory(run)
+
+
+def _noted(run: Path) -> bool:
+    """Whether an earlier deletion was told to keep the checkpoints, or had done all but the end."""
+    return (run / MARK / _KEEP).exists() or not os.listdir(run / MARK)
+
+
+def _remove_mark(run: Path) -> None:
+    """The last step; the note goes after all else, so that an empty mark means: nearly done."""
+    for name in sorted(os.listdir(run / MARK)):
+        if name != _KEEP:
+            _unlink(run / MARK / name)
+    _unlink(run / MARK / _KEEP)
+    try:
+        (run / MARK).rmdir()
+    except OSError as error:
+        raise _failed(run / MARK, error) from error
 
 
 def _remove_tree(run: Path, name: str, keep: Collection[str]) -> None:

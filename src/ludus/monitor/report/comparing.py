@@ -217,4 +217,4 @@ def figure_text(name: str, value: float) -> str:
     bare = name.removeprefix("best ")
     if bare in FORMS or ":" in bare:
         return form_of(bare)(value)
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:,.4g}"

@@ -20,6 +20,10 @@ MOST_ROWS = 120
 """Iterations in the table; the newest stay, ``iterations.csv`` has all."""
 
 
+FEW_PROMOTIONS = 12
+"""So many are told among the events; more stand in the table of iterations alone."""
+
+
 def environment() -> Environment:
     """Templates of this room, with everything escaped that is not known to be markup."""
     made = Environment(
@@ -33,17 +37,29 @@ def environment() -> Environment:
         short=_or_dash(short),
         percent=_or_dash(percent),
         duration=_or_dash(duration_text),
+        briefly=_or_dash(briefly),
         size=_or_dash(size_text),
         when=when,
         setting=settings_text,
         whole=_or_dash(lambda value: f"{value:,.0f}"),
     )
-    made.globals.update(count=count)
+    made.globals.update(
+        count=count,
+        at=lambda value, start, end: 120 * min(1.0, max(0.0, (value - start) / (end - start))),
+    )
     return made
 
 
 def _or_dash(form: Any) -> Any:
     return lambda value: "–" if value is None else form(value)
+
+
+def briefly(seconds: float) -> str:
+    """A duration in a few characters: ``45 s``, ``30 min``, ``7.5 h``, ``12.3 d``."""
+    for limit, unit, name in ((172_800, 86_400, "d"), (5_400, 3_600, "h")):
+        if seconds >= limit:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 
 def size_text(size: float) -> str:
@@ -89,11 +105,8 @@ def render(document: Mapping[str, Any]) -> str:
     curves = charts.curves_of(document)
     rows = [row for row in document["iterations"] if row["finished"] or row["seconds"]]
     lines = document["timeline"]
-    told = (
-        [line for line in lines if line["kind"] != "promotion"]
-        if len(lines) > MOST_LINES
-        else lines
-    )
+    promotions = sum(line["kind"] == "promotion" for line in lines)
+    told = [line for line in lines if line["kind"] != "promotion" or promotions <= FEW_PROMOTIONS]
     return (
         environment()
         .get_template("report.html.j2")
@@ -106,7 +119,8 @@ def render(document: Mapping[str, Any]) -> str:
             rows=list(reversed(rows[-MOST_ROWS:])),
             rows_left_out=max(0, len(rows) - MOST_ROWS),
             timeline=told[-MOST_LINES:],
-            timeline_left_out=max(0, len(lines) - len(told[-MOST_LINES:])),
+            timeline_left_out=max(0, len(told) - MOST_LINES),
+            promotions_aside=promotions > FEW_PROMOTIONS,
             scored=any(row["mean_score"] for row in rows),
             rated=any(row["elo"] is not None for row in rows),
         )

@@ -136,9 +136,9 @@ def svg(chart: Chart, colours: Mapping[str, str] | None = None) -> str:
         colours: what stands for the colours; the page's variables by default.
     """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=chart.size)
+        figure = Figure(figsize=chart.size, facecolor="none")
         figure.subplots_adjust(left=0.105, right=0.985, top=0.965, bottom=0.175)
-        _draw(figure.add_subplot(), chart)
+        _draw(figure.add_subplot(facecolor="none"), chart)
         return _text(figure, chart.key, _VARIABLES if colours is None else colours)
 
 
@@ -146,7 +146,10 @@ def _draw(axes: Axes, chart: Chart) -> None:
     _frame(axes, chart)
     for line in chart.lines:
         colour = _LINES[line.colour % COLOURS]
-        (_dots if chart.dots else _line)(axes, line.curve, colour)
+        if chart.dots and line.curve.notes and len(line.curve.x) <= _MOST_BARS:
+            _dots(axes, line.curve, colour)
+        else:
+            _line(axes, line.curve, colour, dashed=line.colour >= COLOURS)
     if chart.level is not None:
         axes.axhline(chart.level, color=_INK, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1.5)
 
@@ -161,10 +164,10 @@ def _frame(axes: Axes, chart: Chart) -> None:
     if chart.log:
         axes.set_yscale("log")
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: chart.form(value)))
     whole = chart.lines[0].curve.clock != "minutes"
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     clock = chart.lines[0].curve.clock
     axes.set_xlabel(_CLOCK_WORDS.get(clock, "time"), color=_INK, labelpad=3)
@@ -173,19 +176,18 @@ def _frame(axes: Axes, chart: Chart) -> None:
     axes.margins(x=0.02, y=0.08)
 
 
-def _line(axes: Axes, curve: Curve, colour: str) -> None:
+def _line(axes: Axes, curve: Curve, colour: str, *, dashed: bool = False) -> None:
     if curve.low:
         axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
     few = len(curve.x) <= 40
     marker: dict[str, Any] = {"marker": "o", "markersize": 2.6} if few else {}
+    if dashed:
+        marker["linestyle"] = (0, (4, 2))
     axes.plot(curve.x, curve.y, color=colour, linewidth=1.5, solid_joinstyle="round", **marker)
 
 
 def _dots(axes: Axes, curve: Curve, colour: str) -> None:
     """Gates: promoted ones filled, kept ones hollow; whiskers are intervals."""
-    if len(curve.x) > _MOST_BARS or not curve.notes:
-        _line(axes, curve, colour)
-        return
     axes.vlines(curve.x, curve.low, curve.high, color=colour, alpha=0.35, linewidth=1.4)
     for note, shade, other in (("promoted", colour, None), ("kept", _LINES[1], _LINES[1])):
         chosen = [at for at, said in enumerate(curve.notes) if said == note]

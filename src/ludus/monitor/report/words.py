@@ -48,7 +48,7 @@ def outcome(
     parts = []
     elo = rating_text(rating)
     if elo is not None and rating is not None:
-        parts.append(f"its rating is {elo} Elo (anchor {rating.get('anchor')})")
+        parts.append(f"its rating is {elo.replace('+-', '±')} Elo (anchor {rating.get('anchor')})")
     matches: Mapping[str, Any] = next(
         (row["matches"] for row in reversed(rows) if row["matches"]), {}
     )
@@ -88,8 +88,6 @@ def missing(
         found.append("There is no rating yet: it comes with the first evaluation.")
     if "gate_win_rate" not in names:
         found.append("No gate has been played.")
-    if "memory" not in names:
-        found.append("The logs hold no course of the memory.")
     return found
 
 
