@@ -169,8 +169,10 @@ def test_loss_spike(tmp_path):
     assert alert["name"] == "loss_spike"
 
 
-def test_memory_growth(tmp_path):
+def test_memory_growth(tmp_path, monkeypatch):
     """C-129, with a limit that a test can reach."""
+    monkeypatch.setattr("ludus.training.guards.memory._SECONDS", 0.0)
+    monkeypatch.setattr("ludus.training.guards.memory._WARM_UP_ITERATIONS", 1)
     path, held = tmp_path / "run", []
 
     def act(loop, unit):
@@ -261,7 +263,6 @@ def test_entropy_collapse_needs_its_time(path):
     ("name", "part", "figures"),
     [
         ("fallback_rate", "selfplay", {"fallback_rate": 0.006}),
-        ("error_rate", "selfplay", {"failed": 1}),
         ("stagnation", "health", {"games_without_progress": 100_001}),
     ],
 )
@@ -273,6 +274,15 @@ def test_by_the_records_of_an_iteration(path, name, part, figures):
         bench.session.run.iterations = [changed]
         assert bench.look(time.monotonic() + 60) == [name]
         seen(bench, name)
+
+
+def test_error_rate(path):
+    with Bench(path) as bench:
+        assert bench.look() == []
+        session = bench.session
+        session.book.add("game", "rule broken", games=session.begun_games, window=10_000, count=1)
+        assert bench.look(time.monotonic() + 60) == ["error_rate"]
+        seen(bench, "error_rate")
 
 
 def test_save_failures_until_the_next_commit(path):

@@ -237,7 +237,7 @@ class RunFiles:
         parameters: int,
         elo: float | None = None,
         permanent: bool | None = None,
-        compress: bool = False,
+        compress: int = 0,
     ) -> tuple[CheckpointEntry, list[Removal]]:
         """Write a checkpoint container for users, then let the retention policy remove old ones.
 
@@ -251,7 +251,7 @@ class RunFiles:
             parameters: number of weights, for the name.
             elo: rating, for the name, only when there is one.
             permanent: overrides the policy's choice of folder (``ludus save`` gives True).
-            compress: zstd.
+            compress: level of zstd, 1 to 19; 0 for none.
 
         Returns: the new entry, and what was removed.
 

@@ -145,16 +145,16 @@ class Run(RunFiles):
             raise
 
     @classmethod
-    def open(cls, path: str | Path, *, write: bool, policy: SavePolicy | None = None) -> Run:
+    def open(cls, path: str | Path, *, write: bool, keep_commands: bool = False) -> Run:
         """Open an existing run.
 
-        With ``write=False`` nothing is locked or changed and the newest well-formed manifest is
-        taken as it is; objects are verified as they are read.
+        With ``write=False`` nothing is locked or changed; the newest well-formed manifest is taken.
 
         With ``write=True`` the lock is taken and held until :meth:`close`, the newest manifest
         whose objects all verify is chosen, those rejected on the way (and everything that only they
         reach) are moved to ``quarantine/``, temporary files of killed writers are swept, stale
-        commands are cleared and the logs are cut back to the commit. :attr:`notices` says so.
+        commands are cleared (unless `keep_commands`: a restart after a crash obeys them) and the
+        logs are cut back to the commit. :attr:`notices` says so.
 
         Raises:
             RunError: no such directory, or not a run directory.
@@ -170,7 +170,8 @@ class Run(RunFiles):
         try:
             found = recovery.choose(directory, ObjectStore(directory))
             notices = recovery.settle(directory, ObjectStore(directory), found)
-            return cls._take(directory, lock, found.manifest, notices, policy, event="resume")
+            keep = keep_commands
+            return cls._take(directory, lock, found.manifest, notices, event="resume", keep=keep)
         except BaseException:
             lock.release()
             raise
@@ -182,16 +183,17 @@ class Run(RunFiles):
         lock: RunLock,
         manifest: Manifest,
         notices: list[str],
-        policy: SavePolicy | None,
+        policy: SavePolicy | None = None,
         *,
         event: str,
+        keep: bool = False,
     ) -> Run:
         """Put the directory in order after the lock was taken and the commit was chosen."""
         swept = sweep_temporary_files(layout.swept_directories(directory))
         run = cls(directory, manifest, lock=lock, notices=notices, policy=policy)
         cuts = run._logs.heal(manifest, incarnation=run.incarnation, event=event)
         run.notices.extend(cuts)
-        stale = run.control.clear()
+        stale = [] if keep else run.control.clear()
         if stale:
             run.notices.append(f"cleared {len(stale)} stale command(s): {', '.join(stale)}")
         fsync_directory(directory / layout.MANIFESTS)  # removals of a killed process

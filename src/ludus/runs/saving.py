@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import time
 from collections.abc import Callable
@@ -163,6 +164,10 @@ class CommitCadence:
         """Whether it is time for a commit."""
         period = max(self.seconds, self._cost / self.share)
         return self._clock() - self._last >= period
+
+    def hasten(self) -> None:
+        """Make the next commit due now: what was just done should not wait for the period."""
+        self._last = -math.inf
 
     def committed(self, cost_seconds: float) -> None:
         """Tell that a commit ended just now and what it cost."""

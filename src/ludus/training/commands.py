@@ -1,20 +1,22 @@
-"""Commands to a run: what the loop does about a pause, a stop, a save or a changed setting."""
+"""Commands to a run: what the loop does about a pause, a stop, a save or a changed setting.
+
+The file of a command goes when a commit holds what it asked for. So a trainer that is killed at
+any moment and restarted by its supervisor obeys each command, and obeys it once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ludus.errors import UserError
-from ludus.evaluators import core_count
 from ludus.runs import Command, DurabilityError, SaveError
-from ludus.training.birth import apply_changes, tell_idle_options
-from ludus.training.gating import save_checkpoint
-from ludus.training.keys import known_keys
-from ludus.training.layers import parse_assignment
+from ludus.training.birth import tell_idle_options
+from ludus.training.changing import set_by_command
+from ludus.training.checkpointing import save_checkpoint, saved_for
 from ludus.training.messages import Sender
 from ludus.training.phases import Leave
 from ludus.training.session import Session
+from ludus.training.states import left_by
 
 
 class Commands:
@@ -44,6 +46,7 @@ class Commands:
         self._session = session
         self._sender = sender
         self._commit = commit
+        self._deferred: list[Command] = []
         self.pause_at_iteration = pause_at_iteration
         self.resumed = False
 
@@ -56,53 +59,70 @@ class Commands:
         for command in self._session.run.control.poll():
             self._obey(command)
 
+    def leaving(self) -> None:
+        """The loop ends: a pause that waited for the iteration's end has come, or has no sense."""
+        self._session.obeyed.extend(self._deferred)
+        self._deferred.clear()
+
     def _obey(self, command: Command) -> None:
         session = self._session
         run = session.run
         run.events.append_if_possible("command", command=command.name, args=dict(command.args))
         try:
-            if command.name == "pause":
-                if command.args.get("at") == "iteration":
-                    self.pause_at_iteration = True
-                    self._sender.send("note", text="pausing at the end of this iteration")
-                else:
-                    raise Leave("paused", "asked to pause")
-            elif command.name == "stop":
-                raise Leave("idle", "stopped")
-            elif command.name == "resume":
-                self.pause_at_iteration = False
-                self.resumed = True
-            elif command.name == "save":
-                self._commit()
-                path = save_checkpoint(session, permanent=True)
-                self._commit()
-                self._sender.send("note", text=f"saved {run.path / path}")
-            elif command.name == "set":
-                self._set(str(command.args["key"]), command.args["value"])
+            self._do(command)
         except DurabilityError:
             raise
         except (UserError, SaveError) as error:
-            run.events.append_if_possible("command_refused", message=str(error))
+            run.events.append_if_possible(
+                "command_refused", command=command.name, message=str(error)
+            )
             self._sender.send("note", text=f"refused: {error}")
-        finally:
-            run.control.done(command)
+        if command not in self._deferred:
+            session.obeyed.append(command)
+            if command.name in ("set", "resume"):
+                run.cadence.hasten()
 
-    def _set(self, key: str, value: Any) -> None:
+    def _do(self, command: Command) -> None:
+        session = self._session
+        if command.name == "pause" and command.args.get("at") == "iteration":
+            self.pause_at_iteration = True
+            self._deferred.append(command)  # its file stays until then
+            self._sender.send("note", text="pausing at the end of this iteration")
+        elif command.name in ("pause", "stop"):
+            session.obeyed.append(command)
+            reason = "asked to pause" if command.name == "pause" else "stopped"
+            raise Leave(left_by("pause" if command.name == "pause" else "stop"), reason)
+        elif command.name == "resume":
+            self.pause_at_iteration = False
+            self.leaving()
+            self.resumed = True
+        elif command.name == "save":
+            self._save(command)
+        elif command.name == "set":
+            self._set(f"{command.args['key']}={command.args['value']}")
+
+    def _save(self, command: Command) -> None:
+        """``ludus save``: a commit, and a checkpoint that stays.
+
+        Raises:
+            UserError: nothing can be committed now.
+            SaveError, DurabilityError: the disk refused.
+        """
+        session = self._session
+        self._commit()
+        found = saved_for(session, command.source)
+        if found is None:
+            path = save_checkpoint(session, permanent=True, command=command.source)
+            session.obeyed.append(command)
+            self._commit()
+        else:
+            path = found.path
+        self._sender.send("note", text=f"saved {session.run.path / path}")
+
+    def _set(self, assignment: str) -> None:
         """Change a setting that may change.
 
         Raises:
             UserError: it may not, or the value is refused.
         """
-        session = self._session
-        given = parse_assignment(f"{key}={value}", "SET")
-        may_change = known_keys()
-        for name, wanted in given.items():
-            if not may_change.get(name, False):
-                raise UserError(f"setting {name} is fixed for the life of a run")
-            session.settings = apply_changes(session.settings, {name: wanted.value})
-            session.changed[name] = wanted.value
-            session.run.events.append("setting_changed", key=name, value=wanted.value, source="set")
-            self._sender.send("note", text=f"{name} is {wanted.value} from now on")
-        tell_idle_options(session, given)
-        session.run.cadence.seconds = session.settings.run.commit_seconds
-        session.lanes = session.settings.runtime.lanes or core_count()  # from the next phase on
+        tell_idle_options(self._session, set_by_command(self._session, assignment))

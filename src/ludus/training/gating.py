@@ -12,8 +12,9 @@ from ludus.arena import Gate, GateSettings, Guardrail, MatchSettings, SeedSet, f
 from ludus.errors import ConfigError, UserError
 from ludus.evaluators import Evaluator
 from ludus.players import Player, SearchPlayer
-from ludus.runs import KeepLast, ObjectRef
+from ludus.runs import ObjectRef
 from ludus.runs.objects import replace_file
+from ludus.training.checkpointing import save_checkpoint
 from ludus.training.measures import (
     budgets,
     evaluator_figures,
@@ -24,9 +25,7 @@ from ludus.training.measures import (
     player_times,
     solitaire,
 )
-from ludus.training.rating import elo_of
 from ludus.training.session import Session, now_ms
-from ludus.training.stream import checkpoint_summary
 
 _SEEDS_AT = 1 << 48
 """Gate seeds are derived from episode numbers that no game of self-play reaches."""
@@ -267,42 +266,3 @@ def gate_seeds(session: Session) -> SeedSet | None:
         raise type(error)(f"gating.seed_set = {settings.seed_set}: {error}") from error
     found.write(copy)
     return found
-
-
-def save_checkpoint(session: Session, *, permanent: bool | None) -> str:
-    """Write the checkpoint container: champion, candidate, learner, counters, settings.
-
-    Args:
-        session: of the run.
-        permanent: True for one that stays whatever the retention says.
-
-    Returns: its path below the run directory.
-    """
-    payload = dict(session.learner.state())
-    payload.update({f"champion/{name}": array for name, array in session.champion.weights.items()})
-    if session.candidate is not None:
-        payload.update(
-            {f"candidate/{name}": array for name, array in session.candidate.weights.items()}
-        )
-    meta = {
-        "iteration": session.iteration,
-        "phase": session.phase,
-        "champion": session.champion.ref.path,
-        "settings": session.settings.model_dump(mode="json"),
-    }
-    if session.champion_checkpoint is not None:
-        session.run.checkpoints.protected = {session.champion_checkpoint}
-    entry, _ = session.run.save_checkpoint(
-        payload,
-        meta,
-        unit=session.iteration + 1,
-        policy=KeepLast(session.settings.run.keep_checkpoints),
-        parameters=session.net.parameter_count,
-        elo=elo_of(session.run.iterations, session.champion.ref.sha256),
-        permanent=permanent,
-    )
-    if permanent is None:
-        session.champion_checkpoint = entry.path
-        session.run.checkpoints.protected = {entry.path}
-    checkpoint_summary(session, entry)
-    return entry.path

@@ -157,6 +157,22 @@ def flat_values(settings: Settings) -> dict[str, Any]:
     return {key: given.value for key, given in flatten(tree, "").items()}
 
 
+def changed_values(given: Mapping[str, Given], current: Settings) -> dict[str, Any]:
+    """What given settings make different, by dotted key; the values are plain JSON.
+
+    Args:
+        given: settings by dotted key; a number may stand for a schedule.
+        current: the settings in force.
+
+    Raises:
+        ConfigError: a value that is refused.
+    """
+    now = flat_values(current)
+    run = {key: Given(value, "run") for key, value in now.items()}
+    wanted = flat_values(validate(merge([run, given])))
+    return {key: value for key, value in wanted.items() if value != now[key]}
+
+
 def allowed(key: str) -> str:
     """What a setting may be, in words."""
     for name, field, _ in fields():

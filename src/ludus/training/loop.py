@@ -10,10 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ludus.errors import UserError
 from ludus.runs import SaveError, disk_is_full
+from ludus.training import checkpointing
+from ludus.training.changing import begin_iteration
 from ludus.training.commands import Commands
 from ludus.training.evaluating import EvaluatePhase
 from ludus.training.gating import GatePhase, gate_seeds
@@ -35,6 +37,7 @@ from ludus.training.request import TrainRequest
 from ludus.training.returning import Returns
 from ludus.training.selfplay import SelfplayPhase
 from ludus.training.session import PHASES, Session, now_ms
+from ludus.training.states import EXIT_CODES, State, left_by
 
 _MAKERS: dict[str, Callable[[Session, dict[str, Any] | None], Phase]] = {
     "selfplay": SelfplayPhase,
@@ -54,7 +57,7 @@ class Ending:
         text: sentences for the user.
     """
 
-    state: Literal["done", "idle", "paused"]
+    state: State
     code: int
     text: str
 
@@ -115,12 +118,12 @@ class Loop:
     def _check_limits(self) -> None:
         iterations, games = self._total_iterations(), self._total_games()
         if iterations is not None and self._session.iteration >= iterations:
-            raise Leave("done", f"{self._session.iteration} iterations are done")
+            raise Leave(left_by("limit"), f"{self._session.iteration} iterations are done")
         played = self._session.run.counters["selfplay_games"]
         if games is not None and played >= games:
-            raise Leave("done", f"{played} games of self-play are done")
+            raise Leave(left_by("limit"), f"{played} games of self-play are done")
         if self._end is not None and time.monotonic() >= self._end:
-            raise Leave("done", f"the {self._request.minutes:.3g} minutes are over")
+            raise Leave(left_by("limit"), f"the {self._request.minutes:.3g} minutes are over")
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -129,7 +132,9 @@ class Loop:
         session = self._session
         gate_seeds(session)  # one that does not exist is refused now, not after hours of play
         try:
-            if session.run.fresh:
+            if session.left is not None:  # the last process was killed after its last commit
+                raise Leave(session.left, "as asked before the trainer was killed")
+            if session.run.fresh or self._request.changes:
                 self._commit(required=True)
             self._reporter.status("training", None)
             self._resume_guards()
@@ -159,20 +164,25 @@ class Loop:
         self._commit(required=True)
         self._returns.progressed()
         self._reporter.status("training", None)
-        if session.phase == PHASES[0] and self._commands.pause_at_iteration:
-            raise Leave("paused", f"iteration {session.iteration} is done")
+        if session.phase == PHASES[0]:
+            if checkpointing.write_if_due(session, self._wait):
+                self._commit(required=False)
+            if self._commands.pause_at_iteration:
+                raise Leave(left_by("pause"), f"iteration {session.iteration} is done")
 
     def _begin_phase(self) -> Phase:
         """The phase that the session stands in, anew or from what it saved."""
         session = self._session
         self._phase = phase = _MAKERS[session.phase](session, session.saved)
         session.saved = None
+        session.playing = True
         return phase
 
     def _drop_phase(self) -> None:
         if self._phase is not None:
             self._phase.close()
             self._phase = None
+        self._session.playing = False
 
     def _go_on_after(self, error: Exception) -> None:
         """Go back to a commit, where the error leaves one to go on from; else raise it."""
@@ -210,11 +220,12 @@ class Loop:
         session.phase = PHASES[0]
         session.iteration += 1
         session.run.counters.add("iterations")
+        begin_iteration(session)
 
     def _between(self, phase: Phase) -> Phase:
         """What every recipe needs around each unit; returns the phase, which may be another."""
         if self._stop_asked():
-            raise Leave("idle", "stopped")
+            raise Leave(left_by("interrupt"), "stopped")
         self._commands.obey_all()
         self._check_limits_within()
         phase = self._guard(phase)
@@ -228,9 +239,9 @@ class Loop:
         games = self._total_games()
         played = self._session.run.counters["selfplay_games"]
         if self._session.phase == "selfplay" and games is not None and played >= games:
-            raise Leave("done", f"{played} games of self-play are done")
+            raise Leave(left_by("limit"), f"{played} games of self-play are done")
         if self._end is not None and time.monotonic() >= self._end:
-            raise Leave("done", f"the {self._request.minutes:.3g} minutes are over")
+            raise Leave(left_by("limit"), f"the {self._request.minutes:.3g} minutes are over")
 
     # -- commits ------------------------------------------------------------------------------
 
@@ -277,6 +288,8 @@ class Loop:
 
     def _leave(self, leave: Leave) -> Ending:
         session = self._session
+        self._commands.leaving()
+        session.left = leave.state
         if not self._adrift:  # else the last commit is what there is
             # Before the commit, which makes the line durable: what lies behind one is cut on
             # resume.
@@ -296,7 +309,7 @@ class Loop:
                 f"paused ({leave.reason}); go on with: {resume_command(session)}\n"
                 f"  or: ludus resume --run {where}"
             )
-            return Ending("paused", 3, text)
+            return Ending(leave.state, EXIT_CODES[leave.state], text)
         saved = f"commit {session.run.manifest.sequence}" if self._adrift else "everything"
         text = (
             f"{leave.reason}; {saved} is saved in {where}\n"
@@ -305,7 +318,7 @@ class Loop:
             f"  play:    ludus play {where}\n"
             f"  go on:   ludus train {name} --run {where}"
         )
-        return Ending(leave.state, 0, text)
+        return Ending(leave.state, EXIT_CODES[leave.state], text)
 
     # -- guards -------------------------------------------------------------------------------
 
@@ -357,10 +370,10 @@ class Loop:
             self._reporter.waiting(hold.reason)
             time.sleep(0.2)
             if self._stop_asked():
-                raise Leave("idle", "stopped")
+                raise Leave(left_by("interrupt"), "stopped")
             self._commands.obey_all()
             if self._end is not None and time.monotonic() >= self._end:
-                raise Leave("paused", hold.reason)
+                raise Leave(left_by("pause"), hold.reason)
         session.run.events.append_if_possible("guard_resumed", **fields)
         session.note("going on")
         self._resumed(hold.guard)

@@ -239,7 +239,7 @@ class Reporter:
                 "guards": [guard.state().as_json() for guard in self._guards],
                 "alerts": self._alerts(),
                 "memory": session.memory,
-                "pending": {},
+                "pending": session.pending,
                 "losses": {key: value for key, value in remembered.items() if key in self._losses},
                 "gate": {
                     "last": remembered["gate"],

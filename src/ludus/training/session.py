@@ -20,11 +20,12 @@ from ludus.learners import AlphaZeroLearner
 from ludus.nets import describe, load_arrays
 from ludus.players import SearchPlayer, evaluation_settings
 from ludus.replay import ReplaySchema, ReplayStore
-from ludus.runs import Manifest, ObjectRef, Run, manifest_name
+from ludus.runs import Command, Manifest, ObjectRef, Run, manifest_name
 from ludus.training.book import ErrorBook
 from ludus.training.derived import learner_settings, make_network, search_settings
 from ludus.training.schedules import Schedule
 from ludus.training.settings import Settings
+from ludus.training.states import State
 
 Weights = dict[str, npt.NDArray[np.float32]]
 PHASES = ("selfplay", "train", "gate", "evaluate")
@@ -67,6 +68,10 @@ class Session:
         started_ms: when this process took up the run, milliseconds since 1970.
         net: a network of the run's shape, to make evaluators with.
         game: what finds the game since it has moved; None where the run's birth says it.
+        pending: settings that take effect with the next iteration, by dotted key.
+        playing: whether the phase has been taken up in this process.
+        obeyed: commands whose effect is not committed yet; their files go with the commit.
+        left: state that the last process left the run in on purpose, None while one works on it.
         book: errors of the run, and what guards have done.
         memory: newest report of the memory guard: bytes by component, ``total``, ``budget``,
             ``growth`` and ``fragmentation``; None where unknown.
@@ -88,6 +93,10 @@ class Session:
         self.saved: dict[str, Any] | None = None
         self.rejections = 0
         self.changed: dict[str, Any] = {}
+        self.pending: dict[str, Any] = {}
+        self.obeyed: list[Command] = []
+        self.left: State | None = None
+        self.playing = False
         self.limits: dict[str, Any] = {}
         self.champion_checkpoint: str | None = None
         self.environment: dict[str, Any] | None = None
@@ -148,6 +157,8 @@ class Session:
         self.saved = progress.get("saved")
         self.rejections = int(progress["rejections"])
         self.changed = dict(progress.get("changed") or {})
+        self.pending = dict(progress.get("pending") or {})
+        self.left = progress.get("left")
         self.champion_checkpoint = progress.get("champion_checkpoint")
         self.game = progress.get("game")
         self.first = self._model(objects["first"], int(progress["units"]["first"]))
@@ -308,6 +319,9 @@ class Session:
             "saved": saved,
             "rejections": self.rejections,
             "changed": self.changed,
+            "pending": self.pending,
+            "obeyed": [command.source for command in self.obeyed],
+            "left": self.left,
             "limits": self.limits,
             "units": units,
             "champion_checkpoint": self.champion_checkpoint,
@@ -342,12 +356,16 @@ class Session:
             saved: JSON of the phase in progress; None when the phase is yet to begin.
         """
         self.flush_shards()
-        return self.run.commit(
+        manifest = self.run.commit(
             self.progress(saved),
             {**self.objects(), **objects},
             summary=self.summary(),
             good=self.suspicion is None,
         )
+        for command in self.obeyed:  # the commit says so: a restart does not obey them again
+            self.run.control.done(command)
+        self.obeyed.clear()
+        return manifest
 
     @property
     def begun_games(self) -> int:

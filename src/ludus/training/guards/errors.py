@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from ludus.errors import GameError
 from ludus.runs import DurabilityError, SaveError, replace_file
 from ludus.training.book import RATED
-from ludus.training.gating import save_checkpoint
+from ludus.training.checkpointing import save_checkpoint
 from ludus.training.guards.base import GuardState, Hold, Moment
 from ludus.training.phases import Leave
 from ludus.training.session import Session, now_ms
