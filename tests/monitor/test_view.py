@@ -190,6 +190,8 @@ def test_logs_are_read_on_and_a_cut_is_noticed(run: Path) -> None:
     os.truncate(path, size)
     assert len(reader.look().curves["train_step.loss_total"]) == before
     assert len(curve) == before + 1, "a view that was given out never changes"
+    os.truncate(path, 0)
+    assert reader.look().curves == {}
 
 
 def test_damaged_lines_are_counted(run: Path) -> None:

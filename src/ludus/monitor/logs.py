@@ -107,6 +107,7 @@ class Curves:
         """Take what was appended, for at most `budget` seconds; None takes all."""
         end = None if budget is None else time.monotonic() + budget
         records, restarts = self._reader.poll(), self._reader.restarts
+        self.share = 1.0
         while chunk := list(islice(records, _CHUNK)):
             if self._reader.restarts != restarts:
                 # A resumed run cut what was not committed: what was drawn before is drawn again.
@@ -116,18 +117,17 @@ class Curves:
             for record in chunk:
                 self._draw(record)
             if end is not None and time.monotonic() >= end:
+                self.share = self._part()
                 break
+        if self._reader.restarts != restarts:
+            self._open()  # cut to nothing
         del records  # closes the file; the reader knows how far it came
-        self.share = self._part()
 
     def _part(self) -> float:
         try:
-            size = self._path.stat().st_size
-        except OSError:
+            return min(0.99, self._reader.offset / self._path.stat().st_size)
+        except (OSError, ZeroDivisionError):
             return 1.0
-        left = size - self._reader.offset
-        # An unterminated last line waits for its end; it is no part that is still to be read.
-        return 1.0 if left < 65536 else self._reader.offset / size
 
     def curves(self) -> dict[str, Series]:
         """The curves as they are now; later reading does not change them."""

@@ -20,10 +20,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         with open(path, "rb") as file:
-            tree = yaml.load(file.read(_LIMIT), Loader=loader)  # noqa: S506 - a safe loader
+            tree = yaml.safe_load(file.read(_LIMIT))
     except (OSError, yaml.YAMLError, UnicodeError, RecursionError):
         return {}
     flat: dict[str, Any] = {}
