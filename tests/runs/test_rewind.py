@@ -61,6 +61,18 @@ def test_back_to_the_commit_that_the_run_stands_at(tmp_path: Path) -> None:
     assert sum(record["event"] == "something" for record in told) == 2, "events are not undone"
 
 
+def test_again_and_again_also_by_another_process(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    prepared(path).close()
+    for _ in range(2):
+        with Run.open(path, write=True) as run:
+            for _ in range(2):
+                run.metrics.append("train_step", step=5, loss=0.5)
+                run.rewind(run.manifest, "an error")
+                check(run, 4)
+    assert len(list(path.glob("quarantine/metrics.ndjson.tail-*"))) >= 4
+
+
 def test_back_to_the_newest_good_commit(tmp_path: Path) -> None:
     path = tmp_path / "run"
     with prepared(path) as run:

@@ -36,6 +36,7 @@ def bad_rows(monkeypatch, field, *, times=1, update=5, value=np.nan):
         return found
 
     monkeypatch.setattr(ReplaySampler, "rows", rows)
+    return left
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_the_second_time_in_a_window_holds_the_run(tmp_path, monkeypatch):
 
 
 def test_the_second_time_is_known_after_a_crash(tmp_path, monkeypatch):
-    bad_rows(monkeypatch, "value", times=2)
+    left = bad_rows(monkeypatch, "value")
     path = tmp_path / "run"
 
     def act(loop, unit):
@@ -85,6 +86,7 @@ def test_the_second_time_is_known_after_a_crash(tmp_path, monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         train(path, *SETTINGS, commit_always=True, act=act, iterations=1)
+    left[0] = 1
     seen = []
     hold_and_resume(path, seen.append, commit_always=True, iterations=1)
     assert "for the second time" in seen[0]["reason"]

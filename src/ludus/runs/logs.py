@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ class RunLogs:
         self._envelope = dict(envelope)
         self._positions: dict[str, LogPosition] = {}
         self._open: dict[str, NdjsonLog] = {}
-        self._rewinds = 0
 
     def heal(self, manifest: Manifest, *, incarnation: str, event: str) -> list[str]:
         """Cut every log to where the commit left it and open it with a record of this process.
@@ -84,7 +84,6 @@ class RunLogs:
 
         Raises: SaveError, DurabilityError.
         """
-        self._rewinds += 1
         for path in sorted((self._run / layout.LOGS).glob("*.ndjson")):
             name = path.stem
             if name == "events" or _NAME.fullmatch(name) is None:
@@ -94,7 +93,7 @@ class RunLogs:
             position = manifest.logs.get(name, _EMPTY)
             self._positions[name] = position
             if os.lstat(path).st_size > position.offset:
-                self._cut(path, position.offset, f"{os.getpid()}-{self._rewinds}")
+                self._cut(path, position.offset, secrets.token_hex(6))
 
     def _cut(self, path: Path, keep: int, incarnation: str) -> None:
         """Move the bytes after `keep` to quarantine, durably, before they go from the log."""
