@@ -6,19 +6,19 @@ are cut back to it, and what was played and learned since is done again from the
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ludus.errors import NumericsError, UserError
+from ludus.logs import get_logger
 from ludus.players import failure_of
 from ludus.runs import Manifest, SaveError, disk_is_full, newest_good
 from ludus.training.changing import keep_changes
 from ludus.training.guards.base import Hold, RestartError, ReturnToGood
 from ludus.training.session import Session
 
-_LOG = logging.getLogger("ludus.training")
+_LOG = get_logger("training")
 
 _TRIES = 3
 """The same error so often in a row, with no commit of progress between, ends the process."""
@@ -99,7 +99,7 @@ class Returns:
             games=games,
             **{**where, **error.where},
         )
-        _LOG.warning("divergence in %s: %s", error.place, error)
+        _LOG.warning(f"divergence in {error.place}: {error}", event="divergence")
         window = session.settings.guards.error_window_games
         session.book.add("numbers", str(error), games=games, window=window, **where)
         return self._to_good("numbers", str(error))
@@ -142,7 +142,7 @@ class Returns:
             where |= asdict(failure)
             where["games"] = list(failure.games)
         kind = "search" if failure is not None and failure.stage == "search" else "worker"
-        _LOG.error("%s failed (%s)", phase, where, exc_info=error)
+        _LOG.error(f"{phase} failed ({where})", event="worker_failed", exception=error)
         session.run.events.append_if_possible(
             "worker_failed", kind=kind, error=text, tries=self._tries, **where
         )
