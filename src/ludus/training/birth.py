@@ -45,6 +45,7 @@ def open_session(request: TrainRequest, note: Callable[[str], None]) -> Session:
     session.note = note
     if not request.restarts:
         session.left = None
+        session.pausing = session.iteration if request.pause_at == "iteration" else None
     follow(session)
     given = {key: Given(value, "command line") for key, value in request.changes.items()}
     change(session, given, source="command")

@@ -8,6 +8,7 @@ Settings and pending ones are part of each commit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ludus import logs
@@ -107,26 +108,44 @@ def begin_iteration(session: Session) -> None:
         _take_effect(session, waiting, source="pending")
 
 
-def keep_changes(session: Session, changed: Mapping[str, Any], pending: Mapping[str, Any]) -> None:
-    """After a return to a commit in this process: what the user changed since stays changed.
+@dataclass(frozen=True)
+class Wishes:
+    """What the user has asked of a run, to be kept over a return to a commit in this process.
 
-    What decides what is learned waits again for the next iteration, if it changed since.
-
-    Args:
-        session: as restored from the commit.
-        changed: of the session before.
-        pending: likewise.
+    Attributes:
+        changed: settings that differ from the run's birth.
+        pending: settings that wait for the next iteration.
+        pausing: the iteration at whose end the run pauses.
     """
-    kinds, then = changes(), flat_values(current_settings(session.run))
-    again = {
-        key: value
-        for key, value in changed.items()
-        if kinds.get(key) == "next_iteration" and then[key] != value
-    }
-    kept = {key: value for key, value in changed.items() if key not in again}
-    session.changed = {**session.changed, **kept}
-    session.settings = apply_changes(session.settings, {key: then[key] for key in again})
-    session.pending = {**session.pending, **again, **pending}
+
+    changed: Mapping[str, Any]
+    pending: Mapping[str, Any]
+    pausing: int | None
+
+    @classmethod
+    def of(cls, session: Session) -> Wishes:
+        """Those of a session, before it goes back."""
+        return cls(dict(session.changed), dict(session.pending), session.pausing)
+
+    def keep(self, session: Session) -> None:
+        """After the return: what the user changed since stays changed.
+
+        What decides what is learned waits again for the next iteration, if it changed since.
+
+        Args:
+            session: as restored from the commit.
+        """
+        kinds, then = changes(), flat_values(current_settings(session.run))
+        again = {
+            key: value
+            for key, value in self.changed.items()
+            if kinds.get(key) == "next_iteration" and then[key] != value
+        }
+        kept = {key: value for key, value in self.changed.items() if key not in again}
+        session.changed = {**session.changed, **kept}
+        session.settings = apply_changes(session.settings, {key: then[key] for key in again})
+        session.pending = {**session.pending, **again, **self.pending}
+        session.pausing = self.pausing
 
 
 def _postpone(session: Session, later: Mapping[str, Any]) -> None:

@@ -23,7 +23,6 @@ class Commands:
     """Obeys the commands that come by the control files, between units.
 
     Attributes:
-        pause_at_iteration: whether to pause at the end of the iteration.
         resumed: whether a resume came; whoever waits for one clears it first.
     """
 
@@ -32,8 +31,6 @@ class Commands:
         session: Session,
         sender: Sender,
         commit: Callable[[], None],
-        *,
-        pause_at_iteration: bool = False,
     ) -> None:
         """Prepare.
 
@@ -41,13 +38,10 @@ class Commands:
             session: of the run.
             sender: to the supervisor.
             commit: makes all progress durable, or raises.
-            pause_at_iteration: as asked at the start.
         """
         self._session = session
         self._sender = sender
         self._commit = commit
-        self._deferred: list[Command] = []
-        self.pause_at_iteration = pause_at_iteration
         self.resumed = False
 
     def obey_all(self) -> None:
@@ -59,15 +53,12 @@ class Commands:
         for command in self._session.run.control.poll():
             self._obey(command)
 
-    def leaving(self) -> None:
-        """The loop ends: a pause that waited for the iteration's end has come, or has no sense."""
-        self._session.obeyed.extend(self._deferred)
-        self._deferred.clear()
-
     def _obey(self, command: Command) -> None:
         session = self._session
         run = session.run
-        run.events.append_if_possible("command", command=command.name, args=dict(command.args))
+        run.events.append_if_possible(
+            "command", command=command.name, args=dict(command.args), source=command.source
+        )
         try:
             self._do(command)
         except DurabilityError:
@@ -77,24 +68,22 @@ class Commands:
                 "command_refused", command=command.name, message=str(error)
             )
             self._sender.send("note", text=f"refused: {error}")
-        if command not in self._deferred:
+        if command not in session.obeyed:
             session.obeyed.append(command)
-            if command.name in ("set", "resume"):
-                run.cadence.hasten()
+        if command.name != "save":
+            run.cadence.hasten()
 
     def _do(self, command: Command) -> None:
         session = self._session
         if command.name == "pause" and command.args.get("at") == "iteration":
-            self.pause_at_iteration = True
-            self._deferred.append(command)  # its file stays until then
+            session.pausing = session.iteration
             self._sender.send("note", text="pausing at the end of this iteration")
         elif command.name in ("pause", "stop"):
             session.obeyed.append(command)
             reason = "asked to pause" if command.name == "pause" else "stopped"
             raise Leave(left_by("pause" if command.name == "pause" else "stop"), reason)
         elif command.name == "resume":
-            self.pause_at_iteration = False
-            self.leaving()
+            session.pausing = None
             self.resumed = True
         elif command.name == "save":
             self._save(command)

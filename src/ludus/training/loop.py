@@ -84,12 +84,7 @@ class Loop:
         self._request = request
         self._sender = sender
         self._stop_asked = stop_asked
-        self._commands = Commands(
-            session,
-            sender,
-            self._commit_asked,
-            pause_at_iteration=request.pause_at == "iteration",
-        )
+        self._commands = Commands(session, sender, self._commit_asked)
         self._end = None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         self._phase: Phase | None = None
         self._adrift = False  # what is in memory must not be committed
@@ -134,8 +129,9 @@ class Loop:
         try:
             if session.left is not None:  # the last process was killed after its last commit
                 raise Leave(session.left, "as asked before the trainer was killed")
-            if session.run.fresh or self._request.changes:
+            if session.run.fresh or self._request.changes or session.pausing is not None:
                 self._commit(required=True)
+            self._pause_if_asked()
             self._reporter.status("training", None)
             self._resume_guards()
             while True:
@@ -167,8 +163,18 @@ class Loop:
         if session.phase == PHASES[0]:
             if checkpointing.write_if_due(session, self._wait):
                 self._commit(required=False)
-            if self._commands.pause_at_iteration:
-                raise Leave(left_by("pause"), f"iteration {session.iteration} is done")
+            self._pause_if_asked()
+
+    def _pause_if_asked(self) -> None:
+        """A pause at the end of the iteration, also where that end fell into a restart."""
+        session = self._session
+        if session.pausing is not None and session.pausing < session.iteration:
+            try:
+                self._check_limits()
+            except Leave as leave:
+                reason = f"{leave.reason}: there is nothing left to pause"
+                raise Leave(leave.state, reason) from None
+            raise Leave(left_by("pause"), f"iteration {session.iteration} is done")
 
     def _begin_phase(self) -> Phase:
         """The phase that the session stands in, anew or from what it saved."""
@@ -288,8 +294,7 @@ class Loop:
 
     def _leave(self, leave: Leave) -> Ending:
         session = self._session
-        self._commands.leaving()
-        session.left = leave.state
+        session.left, session.pausing = leave.state, None
         if not self._adrift:  # else the last commit is what there is
             # Before the commit, which makes the line durable: what lies behind one is cut on
             # resume.

@@ -14,7 +14,7 @@ from ludus.errors import NumericsError, UserError
 from ludus.logs import get_logger
 from ludus.players import failure_of
 from ludus.runs import Manifest, SaveError, disk_is_full, newest_good
-from ludus.training.changing import keep_changes
+from ludus.training.changing import Wishes
 from ludus.training.guards.base import Hold, RestartError, ReturnToGood
 from ludus.training.session import Session
 
@@ -170,9 +170,9 @@ class Returns:
     def _back(self, to: Manifest, reason: str) -> None:
         """The session as it was at a commit. What the user changed since stays changed."""
         session = self._session
-        changed, pending = dict(session.changed), dict(session.pending)
+        wishes = Wishes.of(session)
         self._alive()
         session.run.rewind(to, reason)
         session.restore(self._alive)
-        keep_changes(session, changed, pending)
+        wishes.keep(session)
         self._alive()

@@ -71,6 +71,7 @@ class Session:
         pending: settings that take effect with the next iteration, by dotted key.
         playing: whether the phase has been taken up in this process.
         obeyed: commands whose effect is not committed yet; their files go with the commit.
+        pausing: the iteration at whose end the run pauses, if it was asked to.
         left: state that the last process left the run in on purpose, None while one works on it.
         book: errors of the run, and what guards have done.
         memory: newest report of the memory guard: bytes by component, ``total``, ``budget``,
@@ -96,6 +97,7 @@ class Session:
         self.pending: dict[str, Any] = {}
         self.obeyed: list[Command] = []
         self.left: State | None = None
+        self.pausing: int | None = None
         self.playing = False
         self.limits: dict[str, Any] = {}
         self.champion_checkpoint: str | None = None
@@ -159,6 +161,7 @@ class Session:
         self.changed = dict(progress.get("changed") or {})
         self.pending = dict(progress.get("pending") or {})
         self.left = progress.get("left")
+        self.pausing = progress.get("pausing")
         self.champion_checkpoint = progress.get("champion_checkpoint")
         self.game = progress.get("game")
         self.first = self._model(objects["first"], int(progress["units"]["first"]))
@@ -322,6 +325,7 @@ class Session:
             "pending": self.pending,
             "obeyed": [command.source for command in self.obeyed],
             "left": self.left,
+            "pausing": self.pausing,
             "limits": self.limits,
             "units": units,
             "champion_checkpoint": self.champion_checkpoint,
