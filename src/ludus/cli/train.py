@@ -75,7 +75,9 @@ def train(
     ] = False,
     metrics_port: Annotated[
         int | None,
-        typer.Option("--metrics-port", help="Serve /metrics for Prometheus on this port.", min=0),
+        typer.Option(
+            "--metrics-port", help="Serve /metrics for Prometheus on this port.", min=0, max=65535
+        ),
     ] = None,
     sweep: Annotated[
         str | None, typer.Option("--sweep", help="'wandb': settings as its sweep's agent chose.")

@@ -19,6 +19,7 @@ import pytest
 from tests.monitor.exporters.test_prometheus import parse, value
 from tests.training import tiny
 
+from ludus.monitor.exporters.base import scalars
 from ludus.monitor.exporters.companion import Companion, CompanionRequest, companion, wanted
 from ludus.runs import read_status
 
@@ -44,6 +45,24 @@ class Experiment:
     def flush(self): pass
 def init(**options):
     return Experiment()
+"""
+FLAKY_WANDB = """
+class errors:
+    class UsageError(Exception): pass
+class Settings:
+    def __init__(self, **settings): pass
+class Run:
+    failed = False
+    def define_metric(self, *names, **options): pass
+    def log(self, row):
+        if not self.failed:
+            self.failed = True
+            raise ConnectionError("no route")
+        with open({mark!r}, "a") as file:
+            file.write(repr(sorted(row)) + chr(10))
+    def finish(self): pass
+def init(**options):
+    return Run()
 """
 CRASHING_WANDB = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
 
@@ -176,6 +195,28 @@ def test_a_crash_is_told_once_and_it_starts_a_few_times(run: Path, libraries: Ca
     assert "ended (signal 11); it is started again, training goes on" in notes[0]
     assert "left alone" in notes[1]
     one.stop()
+
+
+def test_a_failed_attempt_is_logged_and_tried_again(
+    run: Path, libraries: Callable, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows"
+    libraries(wandb=FLAKY_WANDB.format(mark=str(rows)))
+    notes: list[str] = []
+    one = Companion(CompanionRequest(str(run), ("wandb",), None, 0.2), notes.append)
+    one.start()
+    cursor = run / "reports" / "wandb" / "ludus-cursor.json"
+    until(cursor.exists)
+    one.stop()
+    assert notes == []
+    (line,) = (cursor.parent / "ludus-sync.log").read_text().splitlines()
+    assert line.endswith(
+        "attempt 1 of 3 with wandb failed: ConnectionError: no route; trying again in 1.0 s"
+    )
+    records = [json.loads(text) for text in (run / "logs/metrics.ndjson").read_text().splitlines()]
+    assert len(rows.read_text().splitlines()) == 1 + sum(
+        any(True for _ in scalars(record)) for record in records
+    )
 
 
 def test_a_missing_library_is_one_note(run: Path, libraries: Callable) -> None:

@@ -7,12 +7,15 @@ line. Each sink has a thread of its own: one that hangs holds up nobody else.
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from ludus.training.trainer import die_with_parent
 
 _NICE = 10
 _WAIT_SECONDS = 0.5
+_LOG_BYTES = 1 << 20
 _MOST_FAILURES = 5
 """Looks in a row that may fail before a sink is given up."""
 
@@ -58,6 +62,7 @@ class SinkThread(threading.Thread):
         from ludus.errors import LudusError
         from ludus.monitor.exporters.base import make_sink
         from ludus.monitor.exporters.feed import Feed, default_target, sentence
+        from ludus.monitor.exporters.retry import with_retry
         from ludus.runs import read_status
 
         while read_status(self._path) is None:
@@ -66,7 +71,8 @@ class SinkThread(threading.Thread):
         try:
             target = default_target(self._path, self.name)
             sink = make_sink(self.name, target)
-            with Feed(self._path, sink, self.name, target) as feed:
+            retry = functools.partial(with_retry, tell=_log_in(target, self.name).warning)
+            with Feed(self._path, sink, self.name, target, retry=retry) as feed:
                 self._poll(feed)
         except LudusError as error:
             self._note(f"sink {self.name}: {error}")
@@ -90,6 +96,18 @@ class SinkThread(threading.Thread):
             if last:
                 return
             self._finish.wait(self._interval)
+
+
+def _log_in(target: Path, name: str) -> logging.Logger:
+    """The log of a sink, beside its output; the file is made with the first line."""
+    logger = logging.getLogger(f"ludus.sink.{name}")
+    logger.propagate = False
+    handler = RotatingFileHandler(
+        target / "ludus-sync.log", maxBytes=_LOG_BYTES, backupCount=1, delay=True, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    return logger
 
 
 def serve(path: Path, port: int, note: Callable[[str], None]) -> Any:
