@@ -4,6 +4,8 @@ import fcntl
 import os
 import pty
 import select
+import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -252,3 +254,46 @@ def test_other_commands_do_not_import_the_terminal() -> None:
         "assert not bad, bad\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
+def test_detached_and_attached_in_tmux(run: Path, tmp_path: Path) -> None:
+    """Nobody is attached, then somebody with a larger screen, then nobody again."""
+    lock = RunLock.acquire(run)
+    at_work(run, os.getpid())
+    socket = tmp_path / "socket"
+
+    def tmux(*arguments: str) -> str:
+        words = ["tmux", "-S", str(socket), "-f", "/dev/null", *arguments]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+    def until(text: str) -> None:
+        end = time.monotonic() + 60
+        while text not in (seen := tmux("capture-pane", "-p", "-t", "it")):
+            assert time.monotonic() < end, seen
+            time.sleep(0.1)
+
+    program = shlex.join(command("monitor", str(run), "--refresh-interval", "0.2"))
+    tmux("new-session", "-d", "-s", "it", "-x", "80", "-y", "24", program)
+    try:
+        until("Iteration 2/2")
+        one, client = pty.openpty()
+        fcntl.ioctl(client, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        variables = {**environment(), "TERM": "xterm-256color"}
+        attach = ["tmux", "-S", str(socket), "attach", "-t", "it"]
+        person = subprocess.Popen(attach, stdin=client, stdout=client, stderr=client, env=variables)
+        until("Guards and health")  # the larger layout
+        tmux("detach-client", "-s", "it")
+        person.wait(20)
+        os.close(one)
+        os.close(client)
+        at_work(run, os.getpid(), iteration=0, number=10**7)
+        until("Iteration 1/2")
+        tmux("send-keys", "-t", "it", "p")
+        end = time.monotonic() + 20
+        while not list((run / "control").glob("*.json")) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert len(list((run / "control").glob("*.json"))) == 1
+    finally:
+        tmux("kill-server")
+        lock.release()
