@@ -14,8 +14,23 @@ The rooms of the package, lowest first (a room uses those below it and none abov
     training         recipes, the loop, the supervisor
     cli, testing     the command `ludus`; the conformance kit for games, players and evaluators
 
-Importing `ludus` imports none of them, so that `ludus --help` stays quick.
+Importing `ludus` imports none of them, so that `ludus --help` stays quick. From Python,
+`ludus.train("yatzy", minutes=1)` trains in this process (`docs/callbacks.md`).
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ludus.training.api import Trained, Watch, train
+
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+__all__ = ["Trained", "Watch", "__version__", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """`ludus.train` and what belongs to it, imported when first asked for."""
+    if name in ("train", "Watch", "Trained"):
+        from ludus.training import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'ludus' has no attribute {name!r}")

@@ -157,7 +157,7 @@ class Stepper:
         return self._interrupt
 
     def _wait(self):
-        assert self._there.acquire(timeout=60)
+        assert self._there.acquire(timeout=30)
         if self.ending is not None or self.killed or not self._thread.is_alive():
             self._thread.join()
             self._thread = None

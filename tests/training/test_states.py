@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.training.stepping import Stepper, fresh_run, play_nothing, progress
@@ -126,7 +126,7 @@ class Drive(RuleBasedStateMachine):
         self.obeyed = []
         self.saves = 0
         self.wanted = {}
-        self.numbers = itertools.count(2)
+        self.numbers = itertools.count(100)
 
     @initialize()
     def first(self):
@@ -271,6 +271,7 @@ def drive(template, monkeypatch, examples, steps):
         stateful_step_count=steps,
         deadline=None,
         derandomize=True,
+        phases=[Phase.explicit, Phase.generate],  # a step costs a commit: no shrinking
         suppress_health_check=list(HealthCheck),
     )
     from hypothesis.stateful import run_state_machine_as_test

@@ -19,7 +19,7 @@ from ludus.runs.jsonio import pretty_json
 from ludus.runs.lock import RunLock
 from ludus.runs.logs import RunLogs
 from ludus.runs.manifest import Manifest
-from ludus.runs.ndjson import NdjsonLog
+from ludus.runs.ndjson import NdjsonLog, Watcher
 from ludus.runs.objects import ObjectRef, replace_file
 from ludus.runs.retention import CheckpointEntry, Removal, RetentionPolicy
 from ludus.runs.store import ObjectStore
@@ -302,6 +302,11 @@ class RunFiles:
     def events(self) -> NdjsonLog:
         """``logs/events.ndjson``: what happened: saves, fallbacks, commands, guards."""
         return self.log("events")
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        """Told of every record of every log, after it was written; they must not raise."""
+        return self._logs.watchers
 
     def log(self, name: str) -> NdjsonLog:
         """The log ``logs/<name>.ndjson`` (``roots``, ...), created when first asked for."""

@@ -12,7 +12,7 @@ from typing import Any
 from ludus.errors import RunError
 from ludus.runs import layout
 from ludus.runs.manifest import LogPosition, Manifest
-from ludus.runs.ndjson import NdjsonLog, whole_length
+from ludus.runs.ndjson import NdjsonLog, Watcher, whole_length
 from ludus.runs.objects import (
     NewFile,
     SaveError,
@@ -35,6 +35,8 @@ class RunLogs:
         self._envelope = dict(envelope)
         self._positions: dict[str, LogPosition] = {}
         self._open: dict[str, NdjsonLog] = {}
+        self._rewinds = 0
+        self.watchers: list[Watcher] = []
 
     def heal(self, manifest: Manifest, *, incarnation: str, event: str) -> list[str]:
         """Cut every log to where the commit left it and open it with a record of this process.
@@ -131,7 +133,13 @@ class RunLogs:
             path = self._path(name)
             new = not path.exists()
             position = self._positions.get(name, _EMPTY)
-            log = NdjsonLog(path, name=name, envelope=self._envelope, position=position)
+            log = NdjsonLog(
+                path,
+                name=name,
+                envelope=self._envelope,
+                position=position,
+                watchers=self.watchers,
+            )
             if new:
                 fsync_directory(path.parent)
             self._open[name] = log

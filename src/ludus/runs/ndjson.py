@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ from ludus.runs.objects import SaveError, fsync_file, write_all
 _EVENT = re.compile(r"^[a-z][a-z0-9_]*$")
 _ENVELOPE = ("event", "ts_ms", "run_id", "v", "git_hash", "config_hash", "step")
 _READ_SIZE = 1 << 20
+
+
+Watcher = Callable[[str, Mapping[str, Any]], None]
+"""Told of a record that was written: the log's name, and the record as JSON. It must not raise."""
 
 
 class NdjsonLog:
@@ -38,10 +42,20 @@ class NdjsonLog:
     """
 
     def __init__(
-        self, path: Path, *, name: str, envelope: Mapping[str, Any], position: LogPosition
+        self,
+        path: Path,
+        *,
+        name: str,
+        envelope: Mapping[str, Any],
+        position: LogPosition,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
-        """Open the healed file at `path` for appending, creating it if need be."""
+        """Open the healed file at `path` for appending, creating it if need be.
+
+        `watchers` are told of every record that was written.
+        """
         self.name = name
+        self._watchers = watchers
         self.lines = position.lines
         self._path = path
         self._envelope = dict(envelope)
@@ -87,9 +101,14 @@ class NdjsonLog:
             "step": now,
             **fields,
         }
-        self._write(self._encoder.encode(record) + b"\n")
+        line = self._encoder.encode(record)
+        self._write(line + b"\n")
         self._steps[clock] = now
         self.lines += 1
+        if self._watchers:
+            plain_record = msgspec.json.decode(line)
+            for watcher in self._watchers:
+                watcher(self.name, plain_record)
 
     def append_if_possible(self, event: str, **fields: Any) -> bool:
         """Like :meth:`append`, about a failing disk: returns False instead of raising."""

@@ -18,6 +18,7 @@ from ludus.games import get_game
 from ludus.players import parse_player
 from ludus.runs import Run, SchemaIds
 from ludus.training import fingerprint
+from ludus.training.beginnings import weights_of
 from ludus.training.book import ErrorBook
 from ludus.training.changing import apply_changes, change, follow, save_policy
 from ludus.training.derived import make_network
@@ -101,6 +102,10 @@ def _create(request: TrainRequest, path: Path) -> Session:
         "learner": recipe.learner,
         "environment": _probe(settings, rules),
     }
+    weights = None
+    if request.init_from:
+        resolved["init_from"] = request.init_from
+        weights = weights_of(request.init_from, make_network(rules, settings))
     run = Run.create(
         path,
         recipe=recipe.name,
@@ -117,7 +122,7 @@ def _create(request: TrainRequest, path: Path) -> Session:
     )
     try:
         session = Session(run, entry, settings, 1)
-        session.begin()
+        session.begin(weights)
     except BaseException:
         run.close()
         raise
@@ -136,7 +141,10 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         accepted = _environment(run, settings, entry.rules, request.accept_change, note)
         session = Session(run, entry, settings, 1)
         if run.fresh:
-            session.begin()
+            source = run.config.get("init_from")
+            session.begin(
+                weights_of(source, make_network(entry.rules, settings)) if source else None
+            )
         else:
             session.book = ErrorBook.from_json(run.manifest.progress.get("guards"))
             session.restore()

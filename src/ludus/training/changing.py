@@ -186,4 +186,5 @@ def follow(session: Session) -> None:
     settings = session.settings
     session.run.cadence.seconds = settings.run.commit_seconds
     session.run.policy = save_policy(settings)
-    session.lanes = settings.runtime.lanes or core_count()  # from the next phase on
+    if settings.runtime.lanes or not session.playing:  # else the next phase takes its share
+        session.lanes = settings.runtime.lanes or core_count()

@@ -53,13 +53,34 @@ class Commands:
         for command in self._session.run.control.poll():
             self._obey(command)
 
+    def pause_if_asked(self, check_limits: Callable[[], None]) -> None:
+        """A pause at the end of the iteration, also where that end fell into a restart.
+
+        Args:
+            check_limits: raises Leave where the run is done anyhow.
+
+        Raises:
+            Leave: the pause, or that there is nothing left to pause.
+        """
+        session = self._session
+        if session.pausing is None or session.pausing >= session.iteration:
+            return
+        try:
+            check_limits()
+        except Leave as leave:
+            reason = f"{leave.reason}: there is nothing left to pause"
+            raise Leave(leave.state, reason) from None
+        raise Leave(left_by("pause"), f"iteration {session.iteration} is done")
+
     def _obey(self, command: Command) -> None:
         session = self._session
         run = session.run
-        run.events.append_if_possible(
-            "command", command=command.name, args=dict(command.args), source=command.source
-        )
         try:
+            if command.name == "save":
+                self._commit()  # the record of the command goes with the commit after it
+            run.events.append_if_possible(
+                "command", command=command.name, args=dict(command.args), source=command.source
+            )
             self._do(command)
         except DurabilityError:
             raise
@@ -91,14 +112,13 @@ class Commands:
             self._set(f"{command.args['key']}={command.args['value']}")
 
     def _save(self, command: Command) -> None:
-        """``ludus save``: a commit, and a checkpoint that stays.
+        """``ludus save``: a checkpoint of the commit just made, which stays.
 
         Raises:
             UserError: nothing can be committed now.
             SaveError, DurabilityError: the disk refused.
         """
         session = self._session
-        self._commit()
         found = saved_for(session, command.source)
         if found is None:
             path = save_checkpoint(session, permanent=True, command=command.source)

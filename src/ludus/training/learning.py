@@ -134,6 +134,7 @@ class TrainPhase:
             self._here += 1
             session.run.counters.add("train_step")
             session.run.counters.add("samples", training.batch_size)
+            session.callbacks.publish("update", update=learner.update, losses=losses)
             if report:
                 self._losses = losses
                 session.run.metrics.append(

@@ -37,6 +37,7 @@ from ludus.training.request import TrainRequest
 from ludus.training.returning import Returns
 from ludus.training.selfplay import SelfplayPhase
 from ludus.training.session import PHASES, Session, now_ms
+from ludus.training.sharing import Share
 from ludus.training.states import EXIT_CODES, State, left_by
 
 _MAKERS: dict[str, Callable[[Session, dict[str, Any] | None], Phase]] = {
@@ -55,11 +56,13 @@ class Ending:
         state: ``done``, ``idle`` (stopped) or ``paused``.
         code: exit code.
         text: sentences for the user.
+        reason: the first of them, alone.
     """
 
     state: State
     code: int
     text: str
+    reason: str
 
 
 class Loop:
@@ -87,6 +90,7 @@ class Loop:
         self._commands = Commands(session, sender, self._commit_asked)
         self._end = None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         self._phase: Phase | None = None
+        self._share = Share()
         self._adrift = False  # what is in memory must not be committed
         self._guards = make_guards(session)
         self._disk = next(guard for guard in self._guards if isinstance(guard, DiskGuard))
@@ -131,7 +135,7 @@ class Loop:
                 raise Leave(session.left, "as asked before the trainer was killed")
             if session.run.fresh or self._request.changes or session.pausing is not None:
                 self._commit(required=True)
-            self._pause_if_asked()
+            self._commands.pause_if_asked(self._check_limits)
             self._reporter.status("training", None)
             self._resume_guards()
             while True:
@@ -146,6 +150,7 @@ class Loop:
             return self._leave(leave)
         finally:
             self._drop_phase()
+            self._share.close()
 
     def _one_phase(self) -> None:
         session = self._session
@@ -163,22 +168,12 @@ class Loop:
         if session.phase == PHASES[0]:
             if checkpointing.write_if_due(session, self._wait):
                 self._commit(required=False)
-            self._pause_if_asked()
-
-    def _pause_if_asked(self) -> None:
-        """A pause at the end of the iteration, also where that end fell into a restart."""
-        session = self._session
-        if session.pausing is not None and session.pausing < session.iteration:
-            try:
-                self._check_limits()
-            except Leave as leave:
-                reason = f"{leave.reason}: there is nothing left to pause"
-                raise Leave(leave.state, reason) from None
-            raise Leave(left_by("pause"), f"iteration {session.iteration} is done")
+            self._commands.pause_if_asked(self._check_limits)
 
     def _begin_phase(self) -> Phase:
         """The phase that the session stands in, anew or from what it saved."""
         session = self._session
+        self._share.take(session)
         self._phase = phase = _MAKERS[session.phase](session, session.saved)
         session.saved = None
         session.playing = True
@@ -226,6 +221,7 @@ class Loop:
         session.phase = PHASES[0]
         session.iteration += 1
         session.run.counters.add("iterations")
+        session.callbacks.publish("iteration", **session.run.iterations[-1])
         begin_iteration(session)
 
     def _between(self, phase: Phase) -> Phase:
@@ -238,6 +234,7 @@ class Loop:
         if self._session.run.cadence.due() and self._commit(required=False):
             self._returns.progressed()
         self._reporter.worked(phase)
+        self._session.callbacks.unit(phase)
         return phase
 
     def _check_limits_within(self) -> None:
@@ -314,7 +311,7 @@ class Loop:
                 f"paused ({leave.reason}); go on with: {resume_command(session)}\n"
                 f"  or: ludus resume --run {where}"
             )
-            return Ending(leave.state, EXIT_CODES[leave.state], text)
+            return Ending(leave.state, EXIT_CODES[leave.state], text, leave.reason)
         saved = f"commit {session.run.manifest.sequence}" if self._adrift else "everything"
         text = (
             f"{leave.reason}; {saved} is saved in {where}\n"
@@ -323,7 +320,7 @@ class Loop:
             f"  play:    ludus play {where}\n"
             f"  go on:   ludus train {name} --run {where}"
         )
-        return Ending(leave.state, EXIT_CODES[leave.state], text)
+        return Ending(leave.state, EXIT_CODES[leave.state], text, leave.reason)
 
     # -- guards -------------------------------------------------------------------------------
 

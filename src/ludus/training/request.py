@@ -15,6 +15,7 @@ from typing import Any
 
 from ludus.errors import ConfigError, RunError, UserError
 from ludus.runs import Run, is_run, lock_holder
+from ludus.training.beginnings import find_source, require_same_source
 from ludus.training.keys import Given, changed_values, flat_values, flatten, known_keys, validate
 from ludus.training.layers import (
     Asked,
@@ -62,6 +63,7 @@ class TrainRequest:
             an empty text.
         restarts: why the supervisor has restarted the trainer, where the run's events do not say
             so yet: ``reason``, ``cause``, ``lost_seconds``.
+        init_from: whose champion a new run starts from (:mod:`ludus.training.beginnings`).
     """
 
     recipe: str
@@ -80,6 +82,7 @@ class TrainRequest:
     nothing_to_do: str = ""
     game: str = ""
     restarts: list[dict[str, Any]] = field(default_factory=list)
+    init_from: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def make(
@@ -98,6 +101,7 @@ class TrainRequest:
         config: Path | None = None,
         pause_at: str | None = None,
         accept_change: bool = False,
+        init_from: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> TrainRequest:
         """Check a request against the run directory.
@@ -138,6 +142,7 @@ class TrainRequest:
         if is_run(path):
             if new:
                 raise RunError(f"{path} is a run already: leave out --new to continue it")
+            require_same_source(Run.open(path, write=False), init_from)
             return cls._continue(known, path, game, asked, limits)
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} exists and is no directory: name another run directory")
@@ -153,6 +158,7 @@ class TrainRequest:
             settings=resolved.settings.model_dump(mode="json"),
             explicit=sorted(resolved.explicit),
             game=entry.source,
+            init_from={} if init_from is None else find_source(init_from, entry),
             **limits,
         )
 

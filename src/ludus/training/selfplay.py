@@ -160,6 +160,7 @@ class SelfplayPhase:
             self._session.flush_shards()
             rate = self._here / max(1e-3, time.monotonic() - self._started)
             self._stream.add(records, self._slots.counters(), rate)
+            self._session.callbacks.games(records, counters["selfplay_games"])
         self._units += 1
         every = self._session.settings.selfplay.root_sample_every
         # A short phase is looked at as soon as there is a root.

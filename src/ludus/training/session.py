@@ -17,11 +17,12 @@ import numpy.typing as npt
 from ludus.evaluators import NetworkEvaluator, TimedEvaluator
 from ludus.games import GameEntry
 from ludus.learners import AlphaZeroLearner
-from ludus.nets import describe, load_arrays
+from ludus.nets import arrays_of, describe, load_arrays
 from ludus.players import SearchPlayer, evaluation_settings
 from ludus.replay import ReplaySchema, ReplayStore
 from ludus.runs import Command, Manifest, ObjectRef, Run, manifest_name
 from ludus.training.book import ErrorBook
+from ludus.training.callbacks import Callbacks
 from ludus.training.derived import learner_settings, make_network, search_settings
 from ludus.training.schedules import Schedule
 from ludus.training.settings import Settings
@@ -73,6 +74,7 @@ class Session:
         obeyed: commands whose effect is not committed yet; their files go with the commit.
         pausing: the iteration at whose end the run pauses, if it was asked to.
         left: state that the last process left the run in on purpose, None while one works on it.
+        callbacks: who watches the training in this process.
         book: errors of the run, and what guards have done.
         memory: newest report of the memory guard: bytes by component, ``total``, ``budget``,
             ``growth`` and ``fragmentation``; None where unknown.
@@ -103,6 +105,7 @@ class Session:
         self.champion_checkpoint: str | None = None
         self.environment: dict[str, Any] | None = None
         self.game: str | None = None
+        self.callbacks = Callbacks(run)
         self.book = ErrorBook()
         self.suspicion: str | None = None
         self.memory: dict[str, float | None] = {}
@@ -135,11 +138,14 @@ class Session:
 
     # -- birth and resume ---------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """The state of a new run: the first network is champion."""
-        from ludus.nets import arrays_of
+    def begin(self, weights: Weights | None = None) -> None:
+        """The state of a new run: the first network is champion.
 
-        weights = arrays_of(self.net)
+        Args:
+            weights: of that network; those that follow from the seed by default.
+        """
+        if weights is None:
+            weights = arrays_of(self.net)
         self.champion = self.first = self.put_model("champion", 0, weights)
 
     def restore(self, alive: Callable[[], None] = lambda: None) -> None:
