@@ -4,6 +4,11 @@ Whatever is the user's to mend is a :class:`UserError`: the command line prints 
 exits with 2. Anything else that Ludus raises on purpose is a plain :class:`LudusError`.
 """
 
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
 
 class LudusError(Exception):
     """Base of everything that Ludus raises on purpose."""
@@ -42,4 +47,31 @@ class VersionError(RunError):
 
 
 class NumericsError(LudusError):
-    """A number that is not finite where one must be; the sentence names the place."""
+    """A number that is not finite, or out of range, where it must not be.
+
+    Attributes:
+        place: ``observation``, ``target``, ``loss``, ``gradient``, ``weight``, ``evaluation``,
+            ``game record`` or ``number``.
+        value: the offending number; None where it is not known.
+        where: further fields that name the place: update, row, weights, ...
+    """
+
+    def __init__(
+        self,
+        sentence: str = "a number is not finite",
+        *,
+        place: str = "number",
+        value: float | None = None,
+        **where: Any,
+    ) -> None:
+        super().__init__(sentence)
+        self.place = place
+        self.value = value
+        self.where = where
+
+    @property
+    def what(self) -> Literal["nan", "inf", "range"]:
+        """What is wrong with the number; ``nan`` where the number is not known."""
+        if self.value is None or math.isnan(self.value):
+            return "nan"
+        return "inf" if math.isinf(self.value) else "range"

@@ -8,12 +8,9 @@ import pytest
 from tests.training.tiny import train
 
 from ludus.arena import GateDecision
-from ludus.errors import LudusError, NumericsError
 from ludus.learners import AlphaZeroLearner
-from ludus.replay import ReplaySampler
 from ludus.runs import (
     Run,
-    Space,
     list_checkpoints,
     read_ndjson,
     read_status,
@@ -277,45 +274,6 @@ def test_save_and_set_while_training(tmp_path):
     assert "search.c_puct" in refused
     assert "no.such" in refused
     assert "dance" in refused.lower()
-
-
-def test_a_full_disk_pauses_until_there_is_space(tmp_path, monkeypatch):
-    asked = []
-
-    def space(self):
-        asked.append(1)
-        return Space("floor" if 1 < len(asked) < 5 else "ok", 10**6)
-
-    monkeypatch.setattr(Run, "space", space)
-    monkeypatch.setattr("ludus.training.guards.disk._SECONDS", 0.0)
-    path = tmp_path / "run"
-    assert train(path, "evaluation.every=0", iterations=1).state == "done"
-    assert len(events(path, "guard_paused", "events")) == 1
-    assert len(events(path, "guard_resumed", "events")) == 1
-
-
-def test_bad_numbers_are_never_committed(tmp_path, monkeypatch):
-    path = tmp_path / "run"
-    real = ReplaySampler.rows
-
-    def rows(self, update, batch_size, *, into=None):
-        found = real(self, update, batch_size)
-        if update == 5:
-            found.value[0] = np.nan
-        return found
-
-    monkeypatch.setattr(ReplaySampler, "rows", rows)
-    with pytest.raises(NumericsError, match="update 5"):
-        train(path, commit_always=True, iterations=1)
-    monkeypatch.setattr(ReplaySampler, "rows", real)
-    assert train(path, iterations=1) is not None  # goes on from the last good commit
-
-
-def test_searches_without_a_policy_stop_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("ludus.training.selfplay._MOST_FALLBACKS", -1.0)
-    monkeypatch.setattr("ludus.training.selfplay._LOOK_AT", 10)
-    with pytest.raises(LudusError, match="fell back to uniform"):
-        train(tmp_path / "run", iterations=1)
 
 
 def test_an_epoch_is_the_window_once(tmp_path):

@@ -218,14 +218,6 @@ def test_a_game_that_its_rules_end_is_left_out(tmp_path):
     assert re.search(r"flaky.py:\d+.*RuntimeError: the board fell off", failed["error"])
 
 
-def test_rules_that_fail_often_stop_the_run(tmp_path):
-    asked = make(flaky(tmp_path, "% 50 == 49"), run=tmp_path / "run", assignments=TINY)
-    with pytest.raises(
-        GameError, match=r"rules of flaky ended \d+ of 72 games: .*flaky.py:\d+.*; the run stops"
-    ):
-        train(asked)
-
-
 def test_a_match_without_one_of_its_games_is_no_match(tmp_path):
     entry = get_game(flaky(tmp_path, "== 30"))
     match = Match(entry.rules, RandomPlayer(), RandomPlayer(), SeedSet.generate(1, 20))

@@ -12,7 +12,15 @@ from ludus.errors import UserError
 from ludus.games import get_game
 from ludus.runs import Run, list_checkpoints, read_ndjson, read_status, read_summary, send_command
 from ludus.training.birth import open_session
-from ludus.training.rating import choose_anchor, elo_of, latest, rate_run, results_of
+from ludus.training.rating import (
+    choose_anchor,
+    elo_of,
+    fall_text,
+    latest,
+    rate_run,
+    results_of,
+    seen_change,
+)
 from ludus.training.view import describe, rating_text
 
 OPPONENTS = "evaluation.opponents=[first, previous, random]"
@@ -159,8 +167,8 @@ def test_the_anchor_stays():
     assert choose_anchor("first", table, entry, None) == "mean"
 
 
-def test_a_fall_raises_an_alert_with_both_numbers(tmp_path):
-    """G-19."""
+def test_a_fall_is_told_with_both_numbers(tmp_path):
+    """G-19; the alert is a rule, see test_alerts_fire."""
     path = tmp_path / "run"
     train(path, "evaluation.every=0", iterations=1)
     session = open_session(request(path, iterations=2), lambda text: None)
@@ -169,28 +177,39 @@ def test_a_fall_raises_an_alert_with_both_numbers(tmp_path):
         session.run.iterations[:] = [entry_of(1, against("greedy", strong))]
         session.iteration = 1
         first = rate_run(session)
-        assert first["before"] is None and metrics(path, "alert", "events") == []
+        assert first["before"] is None and fall_text(session.run.iterations) is None
         session.run.iterations.append(entry_of(2, against("greedy", weak)))
         session.iteration = 2
         second = rate_run(session)
+        text = fall_text(session.run.iterations)
         session.run.iterations.append(entry_of(3, against("greedy", strong)))
         session.iteration = 3
         third = rate_run(session)
-        session.run.metrics.sync()
-        session.run.events.sync()
-    alerts = metrics(path, "alert", "events")
-    assert len(alerts) == 1
-    alert = alerts[0]
-    assert alert["kind"] == "rating_fall" and alert["iteration"] == 2
-    assert alert["before"] == pytest.approx(second["before"]["elo"])
-    assert alert["after"] == pytest.approx(second["elo"])
-    assert alert["change"] == pytest.approx(alert["after"] - alert["before"])
-    assert alert["change"] < -100 and alert["change_se"] > 0
-    for number in (alert["before"], alert["after"]):
-        assert f"{number:.0f}" in alert["message"]
+    assert second["change"] == pytest.approx(second["elo"] - second["before"]["elo"])
+    assert second["change"] < -100 and second["change_se"] > 0
+    assert text.startswith("the rating fell by")
+    for number in (second["before"]["elo"], second["elo"], second["change_se"]):
+        assert f"{number:.0f}" in text
     # The same seeds on both sides: the difference is known better than either number.
     assert second["change_se"] < (second["elo_se"] ** 2 + second["before"]["elo_se"] ** 2) ** 0.5
     assert third["change"] > 100
+    assert fall_text(session.run.iterations).startswith("the rating rose by")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "change", "seen"),
+    [
+        ("rated", "rated", -120.0, -120.0),
+        ("rated", "at most", -120.0, -120.0),
+        ("rated", "at most", 30.0, None),
+        ("rated", "at least", 30.0, 30.0),
+        ("rated", "at least", -120.0, None),
+        ("at least", "rated", -120.0, None),
+    ],
+)
+def test_a_bound_is_seen_to_move_one_way_only(before, now, change, seen):
+    found = {"before": {"standing": before}, "change": change, "standing": now}
+    assert seen_change(found) == seen
 
 
 def test_words():

@@ -55,7 +55,7 @@ def test_cut_after_every_few_units(undisturbed, tmp_path):
 
 def test_pause_stop_and_time_are_gone_on_from(undisturbed, tmp_path):
     path = tmp_path / "run"
-    ending = train(path, minutes=0.01, iterations=ITERATIONS)
+    ending = train(path, minutes=0.003, iterations=ITERATIONS)
     assert ending is not None
     assert "minutes are over" in ending.text
     ending = train(path, games=100)

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from ludus.errors import ConfigError, UserError
-from ludus.training.keys import fields, flat_values, known_keys
+from ludus.training.keys import changes, fields, flat_values, known_keys
 from ludus.training.layers import Asked, asked_document, load_recipe, recipe_names, resolve
 from ludus.training.schedules import Schedule
 from ludus.training.settings import Settings
@@ -115,13 +115,21 @@ def test_the_users_file_is_kept_byte_by_byte():
 
 
 def test_only_what_never_changes_results_may_change():
-    changeable = {key for key, may in known_keys().items() if may}
+    changeable = {key for key, when in changes().items() if when in ("now", "at_start")}
     # An audit looks at data and may stop the run; it never changes what is learned.
     sections = {key.split(".")[0] for key in changeable if not key.startswith("training.audit_")}
-    assert sections <= {"run", "selfplay", "evaluation", "runtime"}
+    operation = {"guards", "alerts", "logging", "metrics"}
+    assert sections <= {"run", "selfplay", "evaluation", "runtime", *operation}
+    assert {key for key in changeable if key.startswith("selfplay.")} == {
+        "selfplay.root_sample_every"
+    }
     assert {"run.commit_seconds", "run.total_iterations", "runtime.lanes"} <= changeable
     for fixed in ("run.seed", "runtime.backend", "selfplay.slots", "training.threads"):
-        assert fixed not in changeable
+        assert changes()[fixed] == "never"
+        assert not known_keys()[fixed]
+    waiting = {key for key, when in changes().items() if when == "next_iteration"}
+    assert {key.split(".")[0] for key in waiting} == {"search", "selfplay"}
+    assert {"search.budget", "selfplay.temperature.start"} <= waiting
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,8 @@ class Match:
             players=[slots_settings(player) for player in self._players],
             record=self.settings.record,
         )
-        return slots, Lanes(slots, self._players, self.game, min(self.settings.lanes, groups))
+        lanes = min(self.settings.lanes, groups)
+        return slots, Lanes(slots, self._players, self.game, lanes, group_size=group)
 
     def _schedule(self) -> None:
         ids = np.flatnonzero(self._table.points < 0).astype(np.int64)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ludus.cli.finishing import train_and_report
 from ludus.cli.output import note
 from ludus.cli.status import RUN_OPTION, chosen_run
+
+if TYPE_CHECKING:
+    from ludus.training.states import Word
 
 _WAIT_SECONDS = 10.0
 
@@ -28,7 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("set")(set_value)
 
 
-def _send(path: Path, name: str, **args: object) -> None:
+def _send(path: Path, name: Word, **args: object) -> None:
     """Leave a command for the trainer of a run.
 
     Raises:
@@ -36,9 +40,11 @@ def _send(path: Path, name: str, **args: object) -> None:
     """
     from ludus.errors import RunError
     from ludus.runs import lock_holder, send_command
+    from ludus.training.states import refusal
 
-    if lock_holder(path) is None:
-        raise RunError(f"nobody trains {path} now, so there is nothing to {name}")
+    reason = refusal(name, lock_holder(path) is not None, str(path))
+    if reason is not None:
+        raise RunError(reason)
     send_command(path, name, **args)
 
 
@@ -80,14 +86,13 @@ def resume(argument: Argument = None, run: Run = None) -> int:
     """Go on with a run: signal its trainer, or start one."""
     from ludus.runs import lock_holder, send_command
     from ludus.training.request import TrainRequest
-    from ludus.training.supervisor import supervise
 
     path = chosen_run(run, argument)
     if lock_holder(path) is not None:
         send_command(path, "resume")
         note(f"told the trainer of {path} to go on")
         return 0
-    return supervise(TrainRequest.resume(path))
+    return train_and_report(TrainRequest.resume(path))
 
 
 def stop(argument: Argument = None, run: Run = None) -> None:
@@ -109,14 +114,10 @@ def set_value(
     run: Run = None,
 ) -> None:
     """Change a setting of a run while it trains."""
-    from ludus.errors import ConfigError
-    from ludus.training.keys import known_keys
-    from ludus.training.layers import parse_assignment
+    from ludus.training.layers import parse_assignment, require_changeable
 
     path = chosen_run(run)
     key, _, value = assignment.partition("=")
-    for name in parse_assignment(assignment, "setting"):
-        if not known_keys().get(name, False):
-            raise ConfigError(f"setting {name} is fixed for the life of a run")
+    require_changeable(parse_assignment(assignment, "setting"), str(path))
     _send(path, "set", key=key.strip(), value=value.strip())
     note(f"told the trainer of {path}: {assignment}")

@@ -11,8 +11,8 @@ from ludus.cli.output import megabytes, note, print_json, printable, say, table
 from ludus.cli.status import RUN_OPTION, chosen_run
 
 if TYPE_CHECKING:
-    from ludus.replay import Audit, GameRecords, ReplaySchema, ShardEntry
-    from ludus.runs import Run
+    from ludus.monitor.inspect.stored import StoredReplay
+    from ludus.replay import Audit
 
 Argument = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="Run directory.", show_default=False)
@@ -31,82 +31,16 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="replay")
 
 
-class _Replay:
-    """The committed replay of a run, read only."""
+def _opened(path: Path) -> StoredReplay:
+    from ludus.monitor.inspect.stored import StoredReplay
 
-    def __init__(self, path: Path) -> None:
-        from ludus.errors import RunError
-        from ludus.replay import ReplaySchema, ShardEntry
-        from ludus.runs import Run
-
-        self.run: Run = Run.open(path, write=False)
-        objects = self.run.manifest.objects
-        if "replay" not in objects:
-            raise RunError(f"{path} has no replay yet")
-        files, index = self.run.get_index(objects["replay"])
-        self._refs = {ref.path: ref for ref in files}
-        self.schema: ReplaySchema = ReplaySchema(**index["schema"])
-        self.entries: list[ShardEntry] = [ShardEntry(**entry) for entry in index["shards"]]
-        self.games_per_shard = int(index["games_per_shard"])
-
-    def tail(self) -> GameRecords:
-        """Games that are in no shard yet."""
-        from ludus.replay import GameRecords
-
-        arrays, _ = self.run.get_object(self.run.manifest.objects["tail"])
-        return GameRecords(arrays)
-
-    def shard(self, entry: ShardEntry) -> GameRecords:
-        """Records of a shard, verified."""
-        from ludus.replay import decode_shard
-
-        read = self.run.store.read
-        return decode_shard(
-            self.schema, entry, read(self._refs[entry.name]), read(self._refs[entry.meta_name])
-        )
-
-    def find(self, game: int) -> GameRecords:
-        """The record of one game.
-
-        Raises:
-            RunError: the replay does not have it (any more).
-        """
-        from ludus.errors import RunError
-
-        shards = [e for e in self.entries if e.index == game // self.games_per_shard]
-        tail = self.shard(shards[0]) if shards else self.tail()
-        found = [i for i, number in enumerate(tail.game_ids.tolist()) if number == game]
-        if not found:
-            raise RunError(f"game {game} is not in the committed replay of {self.run.path}")
-        return tail.take(found)
-
-    def newest(self, games: int) -> GameRecords:
-        """The newest games, by id.
-
-        Raises:
-            RunError: there is none.
-        """
-        from ludus.errors import RunError
-        from ludus.replay import GameRecords
-
-        parts = [self.tail()]
-        count = len(parts[0])
-        for entry in reversed(self.entries):
-            if count >= games:
-                break
-            parts.append(self.shard(entry))
-            count += entry.games
-        records = GameRecords.concatenate(parts).sorted()
-        records = records.slice(max(0, len(records) - games), len(records))
-        if not len(records):
-            raise RunError(f"{self.run.path} has no finished game yet")
-        return records
+    return StoredReplay(path)
 
 
 def list_shards(argument: Argument = None, run: RunOption = None, json: Json = False) -> None:
     """List the shards of a run's replay."""
     path = chosen_run(run, argument)
-    replay = _Replay(path)
+    replay = _opened(path)
     tail = replay.tail()
     if json:
         print_json(
@@ -141,7 +75,7 @@ def show(
     """Show one game of self-play, move by move."""
     from ludus.training.plays import game_of_run
 
-    replay = _Replay(chosen_run(run))
+    replay = _opened(chosen_run(run))
     columns = replay.find(game).columns
     entry = game_of_run(replay.run)
     state = entry.rules.initial()
@@ -209,7 +143,7 @@ def audit(
     from ludus.games import get_game
     from ludus.replay import AuditLimits, TargetRule, audit_games, audit_results
 
-    replay = _Replay(chosen_run(run, argument))
+    replay = _opened(chosen_run(run, argument))
     records = replay.newest(games)
     rules = get_game(replay.schema.game).rules
     config = replay.run.config
@@ -266,54 +200,59 @@ def _say_audit(found: Audit) -> None:
 
 
 def export(
-    target: Annotated[Path, typer.Argument(help="A .safetensors file to write.")],
+    target: Annotated[
+        Path, typer.Argument(help="A new file: .safetensors, .csv, .json or .ndjson.")
+    ],
     run: RunOption = None,
     games: Annotated[int, typer.Option("--games", min=1, help="Newest games at most.")] = 1000,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Rows at most, from the oldest of them.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="safetensors, csv, json or ndjson; by the name by default."),
+    ] = None,
 ) -> None:
     """Write training rows of the newest games, for use elsewhere.
 
-    Arrays: observations f32[n, F], policy f32[n, A], legal_mask u8[n, A], value f32[n],
-    margin f32[n], root_value f32[n], searched u8[n], game i64[n], ply i32[n].
+    Safetensors: observations f32[n, F], policy f32[n, A], legal_mask u8[n, A], value f32[n],
+    margin f32[n], root_value f32[n], searched u8[n], game i64[n], ply i32[n]. The text formats
+    have the columns that docs/data-path.md lists.
     """
-    import numpy as np
-
-    from ludus import _core
     from ludus.errors import RunError
+    from ludus.monitor.inspect.tables import format_of, rows_as_text, training_rows, write_new
     from ludus.runs import replace_file
     from ludus.training.plays import game_of_run
 
+    kind = format_of(target, form)
     if target.exists():
         raise RunError(f"{target} exists: name another target")
-    replay = _Replay(chosen_run(run))
-    records = replay.newest(games)
-    rules = game_of_run(replay.run).rules
-    lengths = records.columns["plies"].astype(np.int64)
-    which = np.repeat(np.arange(len(records)), lengths)
-    plies = np.concatenate([np.arange(length) for length in lengths.tolist()]).astype(np.int32)
-    schema = replay.schema
-    rows = _core.decode_rows(
-        rules, dict(records.columns), which, plies, schema.c_visit, schema.c_scale, schema.q_spread
-    )
-    shape = (len(which), rules.num_actions)
+    replay = _opened(chosen_run(run))
+    records, rows = training_rows(replay, games, limit)
+    num_actions = game_of_run(replay.run).rules.num_actions
+    if kind == "safetensors":
+        data = _as_safetensors(rows, num_actions, replay.schema.as_json())
+        replace_file(target, data, durable=True)
+    else:
+        text = rows_as_text(rows, num_actions, kind)
+        write_new(target, text)
+        data = text.encode()
+    note(f"{len(rows['game'])} rows of {len(records)} games, {megabytes(len(data))}")
+    say(str(target))
+
+
+def _as_safetensors(rows: dict[str, Any], num_actions: int, schema: dict[str, Any]) -> bytes:
+    import numpy as np
+    from safetensors import numpy as safetensors_numpy
+
+    shape = (len(rows["game"]), num_actions)
     policy, mask = np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
     policy.reshape(-1)[rows["legal"]] = rows["policy"]
     mask.reshape(-1)[rows["legal"]] = 1
-    from safetensors import numpy as safetensors_numpy
-
-    data = safetensors_numpy.save(
-        {
-            "observations": rows["observations"],
-            "policy": policy,
-            "legal_mask": mask,
-            "value": rows["value"],
-            "margin": rows["margin"],
-            "root_value": rows["root_value"],
-            "searched": rows["searched"],
-            "game": np.ascontiguousarray(records.game_ids[which]),
-            "ply": plies,
-        },
-        metadata={key: str(value) for key, value in schema.as_json().items()},
+    kept = ("observations", "value", "margin", "root_value", "searched", "game", "ply")
+    return bytes(
+        safetensors_numpy.save(
+            {**{name: rows[name] for name in kept}, "policy": policy, "legal_mask": mask},
+            metadata={key: str(value) for key, value in schema.items()},
+        )
     )
-    replace_file(target, data, durable=True)
-    note(f"{len(which)} rows of {len(records)} games, {megabytes(len(data))}")
-    say(str(target))

@@ -1,4 +1,4 @@
-"""``ludus status`` and ``ludus runs``: what runs do, read from their directories alone."""
+"""``ludus status``: what a run does now, read from its directory alone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ludus.cli.output import note, print_json, printable, say, table
+from ludus.cli.output import megabytes, print_json, printable, say
 
 if TYPE_CHECKING:
     from ludus.runs import RunSummary
+
+_STALE_SECONDS = 30.0
+"""A status of a live trainer that is older is said to be."""
 
 RUN_OPTION = typer.Option("--run", help="Run directory; the newest below runs/ by default.")
 
@@ -20,7 +23,6 @@ RUN_OPTION = typer.Option("--run", help="Run directory; the newest below runs/ b
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("status")(status)
-    app.command("runs")(runs)
 
 
 def chosen_run(run: Path | None, argument: Path | None = None) -> Path:
@@ -63,6 +65,98 @@ def summary_document(one: RunSummary) -> dict[str, Any]:
         "holder": None if holder is None else {"pid": holder.pid, "host": holder.host},
         "error": one.error,
     }
+
+
+def _operation_rows(one: RunSummary, said: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the operation stands: only what wants to be known."""
+    from ludus.runs import duration_text
+
+    rows: list[tuple[str, str]] = []
+    age = _age(said)
+    if one.state == "dead" and age is not None:
+        rows.append(("killed", f"this is what it said {duration_text(age)} ago"))
+    elif one.holder is not None and age is not None and age > _STALE_SECONDS:
+        rows.append(("silent", f"the trainer has said nothing for {duration_text(age)}"))
+    memory = _memory_text(said)
+    if memory and one.holder is not None:
+        rows.append(("memory", memory))
+    for name, text in (
+        ("restarts", _count(said.get("restarts"))),
+        ("failed saves", _count(said.get("save_failures"))),
+    ):
+        if text:
+            rows.append((name, text))
+    rows += [
+        ("alert", f"{alert.get('message') or alert.get('name')}{_since(alert)}")
+        for alert in _dicts(said.get("alerts"))
+    ]
+    rows += [
+        ("guard", f"{guard.get('name')} ({guard.get('state')}): {guard.get('text')}")
+        for guard in _dicts(said.get("guards"))
+        if guard.get("state") != "ok"
+    ]
+    health = said.get("health")
+    findings = health.get("findings") if isinstance(health, Mapping) else None
+    rows += [("learning", str(text)) for text in findings or ()]
+    pending = said.get("pending")
+    if isinstance(pending, Mapping):
+        rows += [
+            ("pending", f"{key} = {value} with the next iteration")
+            for key, value in pending.items()
+        ]
+    forecast = said.get("forecast")
+    if isinstance(forecast, str) and forecast:
+        rows.append(("forecast", forecast))
+    elif isinstance(forecast, Mapping):
+        text = forecast.get("text") or ", ".join(f"{k} {v}" for k, v in forecast.items())
+        rows.append(("forecast", str(text)))
+    return rows
+
+
+def _age(said: Mapping[str, Any]) -> float | None:
+    """Seconds since the status was written."""
+    stamp = said.get("ts_ms")
+    return max(0.0, time.time() - stamp / 1000) if isinstance(stamp, int | float) else None
+
+
+def _since(alert: Mapping[str, Any]) -> str:
+    from ludus.runs import duration_text
+
+    stamp = alert.get("since_ms")
+    if not isinstance(stamp, int | float):
+        return ""
+    return f" (for {duration_text(max(0.0, time.time() - stamp / 1000))})"
+
+
+def _dicts(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and value > 0 else ""
+
+
+def _memory_text(said: Mapping[str, Any]) -> str:
+    """``571.6 MB of 1000.0 MB: replay 200.1 MB, ...``; empty if unknown."""
+    size, parts = said.get("memory_bytes"), said.get("memory")
+    if not isinstance(size, int | float):
+        return ""
+    found = parts if isinstance(parts, Mapping) else {}
+    text = megabytes(size)
+    budget = found.get("budget")
+    if isinstance(budget, int | float) and budget > 0:
+        text += f" of {megabytes(budget)}"
+    largest = sorted(
+        (
+            (name, value)
+            for name, value in found.items()
+            if name not in ("total", "budget") and isinstance(value, int | float) and value > 0
+        ),
+        key=lambda item: -item[1],
+    )
+    if largest:
+        text += ": " + ", ".join(f"{name} {megabytes(value)}" for name, value in largest[:4])
+    return text
 
 
 def status(
@@ -138,39 +232,12 @@ def _status_text(one: RunSummary, history: list[dict[str, Any]]) -> str:
         rows.append(("worked", duration_text(one.elapsed_seconds)))
     if said.get("eta_seconds") is not None and one.state == "training":
         rows.append(("remaining", duration_text(said["eta_seconds"])))
+    rows += _operation_rows(one, said)
     rows += [("warning", str(text)) for text in said.get("warnings") or ()]
-    lines += [f"  {name:<11}{printable(text)}" for name, text in rows]
+    width = max(11, *(len(name) + 1 for name, _ in rows))
+    lines += [f"  {name:<{width}}{printable(text)}" for name, text in rows]
     if one.holder is not None:
-        lines.append(f"  {'in use by':<11}{one.holder}")
+        lines.append(f"  {'in use by':<{width}}{one.holder}")
     else:
         lines.append(f"  go on with: ludus train {one.recipe} --run {one.path}")
     return "\n".join(lines)
-
-
-def runs(
-    root: Annotated[Path, typer.Argument(help="Folder of runs.")] = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
-    """List the runs in a folder."""
-    from ludus.runs import duration_text, list_runs
-
-    found = list_runs(root)
-    if json:
-        print_json([summary_document(one) for one in found])
-        return
-    if not found:
-        note(f"there is no run in {root}")
-        return
-    rows = [
-        (
-            str(one.path),
-            one.recipe or "?",
-            one.state,
-            (one.status or {}).get("iteration", "?"),
-            one.counters.get("selfplay_games", 0),
-            duration_text(one.elapsed_seconds),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime((one.committed_ms or 0) / 1000)),
-        )
-        for one in found
-    ]
-    say(table(("run", "recipe", "state", "iteration", "games", "worked", "last commit"), rows))

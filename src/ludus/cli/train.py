@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ludus.cli.finishing import train_and_report
 from ludus.cli.output import say, table
 from ludus.cli.playing import GAME_HELP
 
@@ -93,9 +94,7 @@ def train(
     Ctrl-C commits and stops; a second Ctrl-C ends at once. Exit codes: 0 done or stopped,
     2 user error, 3 paused, 1 failure.
     """
-    from ludus.monitor.exporters.companion import companion
     from ludus.training.request import TrainRequest
-    from ludus.training.supervisor import supervise
 
     chosen = _preset(preset, quick)
     assignments = [*_swept(sweep), *(assignments or [])]
@@ -117,8 +116,7 @@ def train(
         pause_at=pause_at,
         accept_change=accept_change,
     )
-    with companion(request, metrics_port, () if sweep is None else (sweep,)):
-        return supervise(request)
+    return train_and_report(request, metrics_port, () if sweep is None else (sweep,))
 
 
 def _swept(sweep: str | None) -> list[str]:

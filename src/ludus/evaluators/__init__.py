@@ -1,7 +1,12 @@
 """Evaluators: whatever judges a leaf batch for the search."""
 
 from ludus.evaluators.backends import BACKENDS, REFERENCE, find_backend
-from ludus.evaluators.base import Evaluator, ScriptedEvaluator, UniformEvaluator
+from ludus.evaluators.base import (
+    Evaluator,
+    ScriptedEvaluator,
+    UniformEvaluator,
+    check_values,
+)
 from ludus.evaluators.batch import LeafBatch
 from ludus.evaluators.cache import CachedEvaluator
 from ludus.evaluators.calibration import (
@@ -41,6 +46,7 @@ __all__ = [
     "best_of",
     "calibration_path",
     "calibration_report",
+    "check_values",
     "choose_backend",
     "core_count",
     "cpu_flags",

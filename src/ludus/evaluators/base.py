@@ -64,6 +64,31 @@ class ScriptedEvaluator:
         """
         self._fill(batch)
         if not np.isfinite(batch.logits[: batch.used]).all():
-            raise NumericsError(f"evaluator {self.weights_id}: a policy logit is not finite")
-        if not (np.abs(batch.values) <= 1.0).all():
-            raise NumericsError(f"evaluator {self.weights_id}: a value lies outside [-1, 1]")
+            raise NumericsError(
+                f"evaluator {self.weights_id}: a policy logit is not finite", place="evaluation"
+            )
+        check_values(batch, self.weights_id)
+
+
+def check_values(batch: LeafBatch, name: str) -> None:
+    """Refuse values that no result of a game could have.
+
+    Args:
+        batch: answered.
+        name: of the evaluator, for the sentence.
+
+    Raises:
+        NumericsError: a value is not finite or outside [-1, 1].
+    """
+    bad = ~(np.abs(batch.values) <= 1.0)  # written so that NaN is refused too
+    if bad.any():
+        row, seat = (int(at[0]) for at in np.nonzero(bad))
+        value = float(batch.values[row, seat])
+        raise NumericsError(
+            f"evaluator {name}: value {value} of row {row} lies outside [-1, 1]",
+            place="evaluation",
+            value=value,
+            evaluator=name,
+            row=row,
+            seat=seat,
+        )

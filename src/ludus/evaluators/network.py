@@ -43,9 +43,14 @@ class NetworkEvaluator:
     lane a core. Lanes may share an evaluator; each call has buffers of its own. The copy has no
     training mode: nothing in it depends on one.
 
+    Attributes:
+        bounded: values are those of tanh, so nobody needs to look whether they are in [-1, 1].
+
     Values: the network speaks from the view of the seat to move; the answer is in seat order,
     ``[v, -v]`` or ``[-v, v]`` for two seats.
     """
+
+    bounded = True
 
     def __init__(
         self, net: Network, *, backend: str = "torch-f32", margin_weight: float = 0.0
@@ -122,5 +127,7 @@ class NetworkEvaluator:
         loaded.give_back(rows, runner)
         if not finite:
             raise NumericsError(
-                f"network {loaded.weights_id[:12]}: an output for a leaf batch is not finite"
+                f"network {loaded.weights_id[:12]}: an output for a leaf batch is not finite",
+                place="evaluation",
+                weights=loaded.weights_id[:12],
             )

@@ -185,9 +185,8 @@ class AlphaZeroLearner:
                 total += settings.margin_weight * losses.margin
             fused.backward(gradient.to(fused.dtype))  # type: ignore[no-untyped-call]
             norm = self._flat.gradient.norm().item()
-            for name, number in (("loss_total", total), ("grad_norm", norm)):
-                if not math.isfinite(number):
-                    raise NumericsError(f"update {self.update}: {name} is {number}")
+            if not (math.isfinite(total) and math.isfinite(norm)):
+                raise self._divergence(rows, total, norm)
             rate = self._rates.at(self.iteration_step, self.steps_target)
             metrics = self._metrics(total, losses, norm, rate) if report else {}
             if norm > settings.grad_clip:
@@ -211,8 +210,39 @@ class AlphaZeroLearner:
         metrics["kl"] = metrics["loss_policy"] - metrics["target_entropy"]
         for name, number in metrics.items():
             if not math.isfinite(number):
-                raise NumericsError(f"update {self.update}: {name} is {number}")
+                raise NumericsError(
+                    f"update {self.update}: {name} is {number}",
+                    place="loss",
+                    value=number,
+                    update=self.update,
+                )
         return metrics
+
+    def _divergence(self, rows: TrainingRows, total: float, norm: float) -> NumericsError:
+        """What says where a loss or gradient that is not finite comes from: inputs first."""
+        weights = self._flat.weights.detach().numpy()
+        looked = (
+            ("observation", "an observation", rows.observations),
+            ("target", "a value target", rows.value),
+            ("target", "a margin target", rows.margin),
+            ("target", "a policy target", rows.policy),
+            ("weight", "a weight", weights),
+            ("loss", "loss_total", np.float64(total)),
+        )
+        bad = [
+            (place, name, float(np.asarray(numbers)[~np.isfinite(numbers)].flat[0]))
+            for place, name, numbers in looked
+            if not np.isfinite(numbers).all()
+        ]
+        place, name, value = bad[0] if bad else ("gradient", "grad_norm", norm)
+        return NumericsError(
+            f"update {self.update}: {name} is {value}",
+            place=place,
+            value=value,
+            update=self.update,
+            loss=total,
+            grad_norm=norm,
+        )
 
     def _apply(self, rate: float) -> None:
         """Optimizer step and average, from gradients known to be finite."""

@@ -39,6 +39,10 @@ class Series:
             self.y = [(a + b) / 2 for a, b in zip(self.y[::2], self.y[1::2], strict=True)]
             self._each *= 2
 
+    def copy(self) -> Series:
+        """The curve as it is now, which later values do not change."""
+        return Series(self.clock, list(self.x), list(self.y), self._each, self._sum, self._count)
+
     def __len__(self) -> int:
         return len(self.x)
 

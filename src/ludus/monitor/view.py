@@ -7,37 +7,32 @@ version.
 
 from __future__ import annotations
 
+import os
 import time
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ludus.errors import LudusError
+from ludus.monitor.logs import Curves, Tail
 from ludus.monitor.series import Series
-from ludus.runs import NdjsonReader, RunSummary, describe_run, read_summary
+from ludus.monitor.sources import Pulse, changed_settings, read_settings, seen_from_here
+from ludus.runs import (
+    PROTOCOL_VERSION,
+    RunSummary,
+    describe_run,
+    lock_holder,
+    read_status,
+    read_summary,
+)
 
 MOST_EVENTS = 500
 """Newest events that a view holds."""
 
-CURVES: dict[str, dict[str, tuple[str, ...]]] = {
-    "train_step": {
-        "train_step": ("loss_total", "loss_policy", "loss_value", "entropy", "lr", "grad_norm")
-    },
-    "selfplay_iter": {
-        "iteration": (
-            "games_per_second",
-            "leaves_per_second",
-            "mean_score",
-            "mean_plies",
-            "policy_entropy",
-            "fallback_rate",
-        )
-    },
-    "gate_summary": {"iteration": ("win_rate",)},
-    "rating": {"iteration": ("elo",)},
-}
-"""Record -> clock -> numeric fields that become curves named ``<record>.<field>``."""
+STALE_SECONDS = 15.0
+"""A status is written every second; one this old is old."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +50,10 @@ class RunView:
         events: newest last, at most :data:`MOST_EVENTS`.
         curves: by ``<record>.<field>``.
         bad_lines: lines of the logs that were no JSON.
+        settings: every setting by dotted key, as at birth with the changes since; empty if unknown.
+        torn: whether the newest status could not be read, so that an older one is shown.
+        remote: whether the trainer works on another machine, whose lock cannot be seen from here.
+        read: share of the metrics that has been read; below 1 while a long log is caught up with.
     """
 
     path: Path
@@ -67,88 +66,186 @@ class RunView:
     events: list[dict[str, Any]]
     curves: Mapping[str, Series]
     bad_lines: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    torn: bool = False
+    remote: bool = False
+    read: float = 1.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process works on the run, as far as can be seen from here."""
+        if self.summary is not None and self.summary.holder is not None:
+            return True
+        return self.remote and self.status_age is not None and self.status_age < STALE_SECONDS
 
     @property
     def state(self) -> str:
-        """``idle``, ``training``, ``paused``, ``done``, ``error``, ``dead``, ``unknown``."""
-        return "unknown" if self.summary is None else self.summary.state
+        """One word for what the run does.
+
+        ``idle``, ``training``, ``paused``, ``done``, ``error``, ``dead``, ``unknown``, or
+        ``starting``: a process has the run and has not said anything yet.
+        """
+        if self.summary is None:
+            return "unknown"
+        said, holder = self.status.get("state"), self.summary.holder
+        if not isinstance(said, str):
+            return "starting" if holder is not None else "unknown"
+        if holder is not None and holder.pid not in (0, self.status.get("pid")):
+            return "starting"
+        if said == "training" and not self.alive:
+            return "dead"
+        return said
+
+    @property
+    def stale(self) -> bool:
+        """Whether the status is older than that of a process at work should be."""
+        old = self.status_age is not None and self.status_age >= STALE_SECONDS
+        return old and self.alive and self.state in ("training", "paused")
 
     @property
     def figures(self) -> Mapping[str, float | None]:
         """The figures of the catalogue by name; empty if unknown."""
-        return self.status.get("figures") or {}
+        return table(self.status.get("figures"))
+
+    def aged(self, now: float) -> RunView:
+        """The same picture some seconds later: ages have grown, nothing else is known."""
+        if self.status_age is None:
+            return replace(self, taken=now)
+        return replace(self, taken=now, status_age=self.status_age + max(0.0, now - self.taken))
+
+
+def table(value: Any) -> dict[str, Any]:
+    """A mapping out of a document of somebody else: anything else is an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def number(value: Any) -> float | None:
+    """A finite number out of a document of somebody else: anything else is None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < float("inf") else None
 
 
 @dataclass
 class RunReader:
-    """Looks at one run again and again; logs are read on from where the last look ended."""
+    """Looks at one run again and again.
+
+    Files that did not change are not read again, logs are read on from where the last look ended.
+
+    Attributes:
+        path: the run directory.
+        budget: seconds that a look may spend on the metrics; what is left is read by the next one.
+            None reads all.
+    """
 
     path: Path
-    _events: NdjsonReader = field(init=False)
-    _metrics: NdjsonReader = field(init=False)
-    _restarts: tuple[int, int] = (0, 0)
-    _kept: list[dict[str, Any]] = field(default_factory=list)
-    _curves: dict[str, Series] = field(default_factory=dict)
+    budget: float | None = None
+    _events: Tail = field(init=False)
+    _metrics: Curves = field(init=False)
     _status: dict[str, Any] = field(default_factory=dict)
+    _torn: bool = False
+    _pulse: Pulse = field(default_factory=Pulse)
+    _summary: RunSummary | None = None
+    _history: list[dict[str, Any]] = field(default_factory=list)
+    _changed: dict[str, Any] = field(default_factory=dict)
+    _settings: dict[str, Any] = field(default_factory=dict)
+    _stamps: dict[str, tuple[int, int, int] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.path = Path(self.path)
-        self._events = NdjsonReader(self.path / "logs" / "events.ndjson")
-        self._metrics = NdjsonReader(self.path / "logs" / "metrics.ndjson")
+        self._events = Tail(self.path / "logs" / "events.ndjson", MOST_EVENTS)
+        self._metrics = Curves(self.path / "logs" / "metrics.ndjson")
 
     def look(self) -> RunView:
         """The run as it is now. A status that cannot be parsed leaves the last good one."""
-        problem, summary = None, None
+        problem = None
+        self._look_at_status()
         try:
-            summary = describe_run(self.path)
-            problem = summary.error
+            self._look_at_commit()
         except LudusError as error:
+            self._summary = None
+            self._stamps.pop("manifests", None)
             problem = str(error)
-        if summary is not None and summary.status is not None:
-            self._status = dict(summary.status)
+        except OSError as error:
+            problem = f"{self.path} cannot be read: {error.strerror}"
+        summary = self._summary
+        if summary is not None:
+            status = self._status or None
+            summary = replace(summary, status=status, holder=lock_holder(self.path))
+            problem = problem or summary.error or _newer(self._status)
         try:
-            self._read_logs()
+            self._events.read()
+            self._metrics.read(self.budget)
         except OSError as error:
             problem = problem or f"the logs cannot be read: {error.strerror}"
-        written = self._status.get("ts_ms")
-        now = time.time()
-        history = (read_summary(self.path) or {}).get("iterations") or []
         return RunView(
             path=self.path,
-            taken=now,
+            taken=time.time(),
             problem=problem,
             summary=summary,
             status=self._status,
-            status_age=None if written is None else max(0.0, now - written / 1000),
-            iterations=[entry for entry in history if isinstance(entry, dict)],
-            events=list(self._kept),
-            curves=dict(self._curves),
+            status_age=self._pulse.age(),
+            iterations=self._history,
+            events=list(self._events.kept),
+            curves=self._metrics.curves(),
             bad_lines=self._events.bad + self._metrics.bad,
+            settings={**self._settings, **self._changed},
+            torn=self._torn,
+            remote=summary is not None and not seen_from_here(self.path),
+            read=self._metrics.share,
         )
 
-    def _read_logs(self) -> None:
-        events, metrics = list(self._events.poll()), list(self._metrics.poll())
-        if (self._events.restarts, self._metrics.restarts) != self._restarts:
-            # A resumed run cut what was not committed: what was read before is read again.
-            self._restarts = (self._events.restarts, self._metrics.restarts)
-            self.__post_init__()
-            self._restarts = (0, 0)
-            self._kept, self._curves = [], {}
-            events, metrics = list(self._events.poll()), list(self._metrics.poll())
-        self._kept = [*self._kept, *events][-MOST_EVENTS:]
-        for record in metrics:
-            self._draw(record)
+    def _new(self, name: str) -> bool:
+        """Whether a file or folder changed since it was last asked for."""
+        try:
+            about = os.stat(self.path / name)
+            stamp = (about.st_mtime_ns, about.st_size, about.st_ino)
+        except OSError:
+            stamp = None
+        if name in self._stamps and self._stamps[name] == stamp:
+            return False
+        self._stamps[name] = stamp
+        return True
 
-    def _draw(self, record: Mapping[str, Any]) -> None:
-        name = str(record.get("event"))
-        for clock, fields in CURVES.get(name, {}).items():
-            x = record.get("step") if clock == name else record.get(clock)
-            if not isinstance(x, int | float):
-                continue
-            for one in fields:
-                y = record.get(one)
-                if isinstance(y, int | float) and not isinstance(y, bool):
-                    key = f"{name}.{one}"
-                    series = self._curves.setdefault(key, Series(clock))
-                    if not series.x or x >= series.x[-1]:
-                        series.add(float(x), float(y))
+    def _look_at_status(self) -> None:
+        if not self._new("status.json"):
+            return
+        found = read_status(self.path)
+        self._torn = found is None and self._stamps["status.json"] is not None
+        if found is not None:
+            self._status = found
+            self._pulse.take(found)
+
+    def _look_at_commit(self) -> None:
+        """Newest commit, history and settings, when there is a newer commit.
+
+        Raises:
+            RunError: no run directory.
+        """
+        if self._new("manifests") or self._summary is None:
+            self._summary = describe_run(self.path)
+        if self._new("run.json"):
+            document = read_summary(self.path)
+            if document is not None:
+                history = document.get("iterations")
+                entries = history if isinstance(history, list) else []
+                self._history = [entry for entry in entries if isinstance(entry, dict)]
+                self._changed = changed_settings(document)
+        if self._new("config.resolved.yaml"):
+            self._settings = read_settings(self.path / "config.resolved.yaml")
+
+
+def _newer(status: Mapping[str, Any]) -> str | None:
+    """What to say of a status that a newer version wrote."""
+    version = status.get("protocol_version")
+    if isinstance(version, int) and version > PROTOCOL_VERSION:
+        return (
+            f"the run is written by a newer version of Ludus (protocol {version}, this one knows "
+            f"{PROTOCOL_VERSION}): some figures may be missing here"
+        )
+    return None
+
+
+def newest(events: deque[dict[str, Any]] | list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The newest event of a name; empty if there is none."""
+    return next((one for one in reversed(events) if one.get("event") == name), {})

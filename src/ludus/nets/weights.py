@@ -110,7 +110,13 @@ def check_arrays(net: Network, arrays: Weights) -> None:
                 f"but this network needs float32{list(tensor.shape)}"
             )
         if not np.isfinite(array).all():
-            raise NumericsError(f"weights {name} contain a number that is not finite")
+            bad = array[~np.isfinite(array)]
+            raise NumericsError(
+                f"weights {name} contain a number that is not finite",
+                place="weight",
+                value=float(bad.flat[0]),
+                parameter=name,
+            )
 
 
 def load_arrays(net: Network, arrays: Weights) -> None:

@@ -1,6 +1,6 @@
 """Players: everything that chooses an action."""
 
-from ludus.players.lanes import Lanes, PhaseSeconds
+from ludus.players.lanes import LaneFailure, Lanes, PhaseSeconds, failure_of
 from ludus.players.player import (
     Actions,
     Chooser,
@@ -28,6 +28,7 @@ __all__ = [
     "Chooser",
     "ExternalPlayer",
     "Keys",
+    "LaneFailure",
     "Lanes",
     "PhaseSeconds",
     "PlayableGame",
@@ -36,6 +37,7 @@ __all__ = [
     "SearchPlayer",
     "StateRows",
     "evaluation_settings",
+    "failure_of",
     "known_players",
     "load_network",
     "parse_player",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ludus import _core
-from ludus.evaluators import LeafBatch, UniformEvaluator
+from ludus.evaluators import Evaluator, LeafBatch, UniformEvaluator, check_values
 from ludus.nets import GameShape
 from ludus.players.player import SearchPlayer
 
@@ -15,6 +15,9 @@ class Asking:
 
     A :class:`ludus.evaluators.UniformEvaluator` looks at nothing and answers alike: for it nothing
     is encoded, listed or carried over, and the slots answer themselves.
+
+    Attributes:
+        stage: what a turn is in: ``search`` (in the slots) or ``evaluator``.
     """
 
     def __init__(
@@ -32,6 +35,8 @@ class Asking:
         self._slots, self._group, self._index = slots, group, index
         self._evaluator = player.evaluator
         self._batch: LeafBatch | None = None
+        self._trusted = bool(getattr(_innermost(player.evaluator), "bounded", False))
+        self.stage = "search"
         if isinstance(player.evaluator, UniformEvaluator):
             slots.bind(group, index)
             return
@@ -39,15 +44,32 @@ class Asking:
         slots.bind(group, index, batch.observations, batch.seats, batch.legal, batch.offsets)
 
     def turn(self) -> tuple[int, float]:
-        """Ask once; returns the leaves that were answered and the seconds in the evaluator."""
+        """Ask once; returns the leaves that were answered and the seconds in the evaluator.
+
+        Raises:
+            NumericsError: a value is not finite or outside [-1, 1]; nothing was backed up.
+        """
+        self.stage = "search"
         rows = self._slots.collect(self._group, self._index)
         if rows == 0:
             return 0, 0.0
         if self._batch is None:
             self._slots.supply_uniform(self._group, self._index)
             return rows, 0.0
+        self.stage = "evaluator"
         start = time.perf_counter()
         self._evaluator.evaluate(self._batch)
         seconds = time.perf_counter() - start
+        if not self._trusted:
+            check_values(self._batch, self._evaluator.weights_id)
+        self.stage = "search"
         self._slots.supply(self._group, self._index, self._batch.logits, self._batch.values)
         return rows, seconds
+
+
+def _innermost(evaluator: Evaluator) -> object:
+    """What answers in the end, below wrappers that only time, split or remember."""
+    found: object = evaluator
+    while (inner := getattr(found, "inner", None)) is not None:
+        found = inner
+    return found

@@ -16,7 +16,7 @@ from typing import Any
 from ludus import _core
 from ludus.errors import RunError
 from ludus.players.player import Player, SearchPlayer
-from ludus.players.search import _model_file
+from ludus.players.search import model_file
 from ludus.players.spec import OPTIONS, PlayableGame, parse_player, split_spec
 from ludus.runs import Run
 from ludus.runs.objects import hash_file
@@ -81,7 +81,7 @@ def weights_digest(run: str | Path, model: str = "champion") -> str:
         if ref is None:
             raise RunError(f"run {run} has no {model} yet; let it finish its first iteration")
         return ref.sha256
-    return hash_file(_model_file(opened.path, model))[1]
+    return hash_file(model_file(opened.path, model))[1]
 
 
 def identify(spec: str, game: PlayableGame) -> tuple[Player, Identity]:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -34,6 +34,35 @@ back into the core's cache."""
 
 _IDLE_TURNS = 1000
 """Turns in a row in which a busy group asks nobody anything: then something is wrong."""
+
+
+_FAILURE = "ludus_lane_failure"
+"""Attribute of an exception that says where in the lanes it was raised."""
+
+
+@dataclass(frozen=True)
+class LaneFailure:
+    """Where in the lanes an exception was raised.
+
+    Attributes:
+        lane: number of the thread.
+        group: of slots that it worked on.
+        player: name of who was asked.
+        stage: ``search`` (in the slots), ``evaluator`` or ``player``.
+        games: ids of the group's games in flight; none where the size of a group is unknown.
+    """
+
+    lane: int
+    group: int
+    player: str
+    stage: str
+    games: tuple[int, ...] = ()
+
+
+def failure_of(error: BaseException) -> LaneFailure | None:
+    """Where in the lanes an exception was raised; None if it was raised elsewhere."""
+    found = error.__dict__.get(_FAILURE)
+    return found if isinstance(found, LaneFailure) else None
 
 
 @dataclass
@@ -87,10 +116,17 @@ class Lanes:
         players: who answers. Searching players lend their arrays to the slots here.
         game: the rules of ``slots``.
         lanes: threads, at least 1. More than there are groups is a waste but no error.
+        group_size: slots of a group, so that an exception can name the games; None if unknown.
     """
 
     def __init__(
-        self, slots: _core.Slots, players: Sequence[Player], game: _core.Game, lanes: int
+        self,
+        slots: _core.Slots,
+        players: Sequence[Player],
+        game: _core.Game,
+        lanes: int,
+        *,
+        group_size: int | None = None,
     ) -> None:
         if lanes < 1:
             raise PlayerError(f"lanes = {lanes} must be at least 1")
@@ -103,6 +139,8 @@ class Lanes:
             for index, player in enumerate(self._players)
             if isinstance(player, SearchPlayer)
         }
+        self._group_size = group_size
+        self._asked = [0] * slots.groups  # player that a group asks now
         self._unasked = [0] * slots.groups  # turns in a row in which nobody was asked
         self._stint = [0] * slots.groups  # turns since the group's lane took it up
         self._changed = threading.Condition()
@@ -140,7 +178,8 @@ class Lanes:
 
         Raises:
             LudusError: closed, or broken by an earlier error.
-            BaseException: what an evaluator or chooser raised first, with its traceback.
+            BaseException: what an evaluator or chooser raised first, with its traceback;
+                :func:`failure_of` tells where.
         """
         with self._changed:
             if self._closed:
@@ -172,8 +211,25 @@ class Lanes:
             finally:
                 self._add_passes(passes)
             if self._error is not None:
+                self._name_games(self._error)
                 raise self._error
             return any(self._queues)
+
+    def _place(self, lane: int, group: int, error: BaseException) -> None:
+        """Note in an exception where it was raised."""
+        index = self._asked[group]
+        asking = self._asking.get((group, index))
+        stage = "player" if asking is None else asking.stage
+        error.__dict__[_FAILURE] = LaneFailure(lane, group, self._players[index].name, stage)
+
+    def _name_games(self, error: BaseException) -> None:
+        """Add the games of the group, now that no lane works any more."""
+        failure, size = failure_of(error), self._group_size
+        if failure is None or size is None:
+            return
+        ids = self._slots.in_flight()["game_id"]
+        mine = ids[ids % (size * self._slots.groups) // size == failure.group]
+        error.__dict__[_FAILURE] = replace(failure, games=tuple(int(game) for game in mine))
 
     def _add_passes(self, before: Mapping[str, float]) -> None:
         """The time inside the slots since then; a lane knows it only as not spent elsewhere."""
@@ -226,6 +282,7 @@ class Lanes:
             try:
                 left = self._stay(group, mine)
             except BaseException as error:  # noqa: BLE001 - raised again by advance()
+                self._place(lane, group, error)
                 with self._changed:
                     self._error = self._error or error
                     self._stop = True
@@ -274,6 +331,7 @@ class Lanes:
         """One turn of a group; returns whether games may be left in it."""
         asked = 0
         for index, player in enumerate(self._players):
+            self._asked[group] = index
             if isinstance(player, SearchPlayer):
                 rows, seconds = self._asking[group, index].turn()
                 mine.network += seconds

@@ -91,7 +91,7 @@ def load_network(game: _core.Game, run: str | Path, model: str = "champion") -> 
             raise RunError(f"run {run} has no {model} yet; let it finish its first iteration")
         arrays, meta = opened.get_object(ref)
         return from_arrays(game, arrays, meta, f"{run}/{ref.path}"), opened
-    path = _model_file(opened.path, model)
+    path = model_file(opened.path, model)
     try:
         arrays, meta = decode(path.read_bytes(), str(path))
     except OSError as error:
@@ -101,7 +101,12 @@ def load_network(game: _core.Game, run: str | Path, model: str = "champion") -> 
     return from_arrays(game, arrays, meta, str(path)), opened
 
 
-def _model_file(run: Path, model: str) -> Path:
+def model_file(run: Path, model: str) -> Path:
+    """The file that a model's name means: ``first``, a unit's number, or a safetensors file.
+
+    Raises:
+        RunError: there is none; the sentence names some that there are.
+    """
     models = run / "models"
     if model == "first":
         champions = sorted(models.glob("champion-*.safetensors"))

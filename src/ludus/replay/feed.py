@@ -53,6 +53,11 @@ class RowFeed:
             self._ahead = self._decode(self._next)
         return rows
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the buffers."""
+        return sum(array.nbytes for buffers in self._buffers for array in vars(buffers).values())
+
     def _decode(self, update: int) -> Future[TrainingRows]:
         return self._pool.submit(
             self._sampler.rows, update, self._batch_size, into=self._buffers[update % 2]

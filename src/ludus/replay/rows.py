@@ -112,7 +112,9 @@ def audit_rows(rows: TrainingRows, num_actions: int) -> dict[str, int]:
 
     def refuse(bad: Any, what: str) -> None:
         if bad.any():
-            raise NumericsError(f"training row {int(np.argmax(bad))} of {count} {what}")
+            row = int(np.argmax(bad))
+            place = "observation" if "observation" in what else "target"
+            raise NumericsError(f"training row {row} of {count} {what}", place=place, row=row)
 
     lengths = np.diff(rows.offsets)
     if rows.offsets[0] != 0 or rows.offsets[-1] != len(rows.policy):

@@ -78,6 +78,11 @@ class ReplayStore:
         )
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the records in memory, tail included."""
+        return sum(part.nbytes for part in (*self._loaded, *self._open))
+
+    @property
     def entries(self) -> tuple[ShardEntry, ...]:
         """Shards kept, ascending."""
         return tuple(self._entries)

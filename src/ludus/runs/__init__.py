@@ -17,6 +17,7 @@ control                 :func:`send_command`, :class:`Command`
 readers                 :func:`list_runs`, :func:`describe_run`, :func:`read_status`,
                         :func:`read_summary`, :func:`read_ndjson`, :class:`NdjsonReader`,
                         :func:`lock_holder`
+disk                    :func:`part_sizes`, :func:`delete_run`, :func:`find_waste`
 progress                :class:`Counters`, :class:`Eta`, :class:`CommitCadence`
 ======================  =====================================================================
 """
@@ -38,9 +39,25 @@ from ludus.runs.files import Tensors
 from ludus.runs.layout import is_run, require_run
 from ludus.runs.listing import RunSummary, describe_run, list_runs, read_summary
 from ludus.runs.lock import Holder, RunLock, lock_holder
-from ludus.runs.manifest import LogPosition, Manifest, ManifestTooLargeError, read_manifest
+from ludus.runs.manifest import (
+    LogPosition,
+    Manifest,
+    ManifestTooLargeError,
+    manifest_name,
+    read_manifest,
+)
 from ludus.runs.ndjson import NdjsonLog, NdjsonReader, read_ndjson
 from ludus.runs.objects import DurabilityError, ObjectRef, SaveError, replace_file
+from ludus.runs.recovery import newest_good
+from ludus.runs.removal import (
+    Removed,
+    Waste,
+    delete_run,
+    find_waste,
+    half_deleted,
+    remove_waste,
+    require_deletable,
+)
 from ludus.runs.retention import (
     CheckpointEntry,
     KeepLast,
@@ -49,13 +66,22 @@ from ludus.runs.retention import (
     RetentionPolicy,
 )
 from ludus.runs.run import Run
-from ludus.runs.saving import CommitCadence, SavePolicy, Space, free_bytes
+from ludus.runs.saving import (
+    CommitCadence,
+    SaveHistory,
+    SavePolicy,
+    Space,
+    disk_is_full,
+    free_bytes,
+    has_room,
+)
 from ludus.runs.schema import (
     CONTAINER_VERSION,
     MANIFEST_VERSION,
     PROTOCOL_VERSION,
     SchemaIds,
 )
+from ludus.runs.sizes import part_sizes
 from ludus.runs.status import StatusWriter, read_status
 
 __all__ = [
@@ -81,26 +107,37 @@ __all__ = [
     "NdjsonReader",
     "ObjectRef",
     "Removal",
+    "Removed",
     "RetentionPolicy",
     "Run",
     "RunLock",
     "RunSummary",
     "SaveError",
+    "SaveHistory",
     "SavePolicy",
     "SchemaIds",
     "Space",
     "StatusWriter",
     "Tensors",
+    "Waste",
     "checkpoint_name",
+    "delete_run",
     "describe_run",
+    "disk_is_full",
     "duration_text",
     "extract_checkpoint",
+    "find_waste",
     "free_bytes",
+    "half_deleted",
+    "has_room",
     "is_run",
     "list_checkpoints",
     "list_runs",
     "lock_holder",
+    "manifest_name",
+    "newest_good",
     "newest_valid_checkpoint",
+    "part_sizes",
     "read_asked",
     "read_checkpoint",
     "read_header",
@@ -108,7 +145,9 @@ __all__ = [
     "read_ndjson",
     "read_status",
     "read_summary",
+    "remove_waste",
     "replace_file",
+    "require_deletable",
     "require_run",
     "send_command",
     "verify_checkpoint",

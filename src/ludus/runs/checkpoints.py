@@ -132,7 +132,7 @@ class Checkpoints:
         elo: float | None,
         manifest: Manifest,
         counters: Mapping[str, int],
-        compress: bool,
+        compress: int,
     ) -> CheckpointEntry:
         """Write a checkpoint; see ``Run.save_checkpoint``. Raises SaveError, DurabilityError."""
         if self._sequence is None:

@@ -104,7 +104,7 @@ def write_checkpoint(
     tensors: Mapping[str, NDArray[Any]],
     meta: Mapping[str, Any],
     *,
-    compress: bool = False,
+    compress: int = 0,
     alternatives: Callable[[int], str] | None = None,
 ) -> Path:
     """Write a checkpoint durably to a new name, streaming: no second copy of the arrays is made.
@@ -113,7 +113,7 @@ def write_checkpoint(
         path: the file; its directory exists.
         tensors: arrays by name; they must not change meanwhile.
         meta: JSON for the header.
-        compress: zstd, level 3.
+        compress: level of zstd, 1 to 19; 0 for none.
         alternatives: file name for the n-th further attempt (2, 3, ...) if the name is taken.
 
     Returns: the path written.
@@ -131,7 +131,7 @@ def write_checkpoint(
         file.write(bytes(_PREFIX.size))
         file.write(header)
         payload, plain_size = _Payload(file), 0
-        squeeze = zstandard.ZstdCompressor(level=3).compressobj() if compress else None
+        squeeze = zstandard.ZstdCompressor(level=compress).compressobj() if compress else None
         for piece in safetensors_files.encode(tensors, {}):
             plain_size += len(piece)
             for start in range(0, len(piece), _PIECE):
@@ -139,7 +139,7 @@ def write_checkpoint(
                 payload.write(squeeze.compress(part) if squeeze else part)
         if squeeze:
             payload.write(squeeze.flush())
-        file.patch(0, _prefix(header, payload, plain_size, compress))
+        file.patch(0, _prefix(header, payload, plain_size, compress > 0))
         return _place(file, path, alternatives)
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 from ludus.errors import CorruptError, RunError
 from ludus.runs import layout
 from ludus.runs.jsonio import canonical_json, strict_json
-from ludus.runs.objects import NewFile, SaveError, read_file
+from ludus.runs.objects import NameTakenError, NewFile, SaveError, read_file
 
 COMMANDS = ("pause", "resume", "stop", "save", "set")
 """What a run can be told. ``set`` has the arguments ``key`` and ``value`` (a text)."""
 
 _SIZE_LIMIT = 64 * 1024
 _NAME = re.compile(r"^[0-9]{20}-[A-Za-z0-9-]+\.json$")
+_CLAIMED = re.compile(r"^[0-9]{20}-[A-Za-z0-9-]+\.signal$")
 # A hand-written file without a last newline may still be being written: leave it this long.
 _SETTLE_SECONDS = 0.25
 
@@ -104,19 +105,19 @@ class ControlReader:
         self._given: set[str] = set()
 
     def poll(self) -> list[Command]:
-        """New commands in the order to be obeyed: files by name, then ``control.signal``.
+        """New commands in the order to be obeyed, which is that of their files' names.
 
-        A command file stays until :meth:`done`, and is given out once. Damaged or unknown commands
-        are removed and reported. Errors of the disk are reported too and never raised.
+        The lines of ``control.signal`` become files of their own. A command file stays until
+        :meth:`done`, and is given out once. Damaged or unknown commands are removed and reported.
+        Errors of the disk are reported too and never raised.
         """
         commands: list[Command] = []
-        try:
-            names = sorted(os.listdir(self._directory))
-        except OSError as error:
-            self._on_refused(f"{self._directory} cannot be read: {error.strerror}")
-            names = []
-        for name in names:
-            if name in self._given or _NAME.fullmatch(name) is None:
+        for path in self._signals:
+            self._claim(path)
+        for name in self._names(_CLAIMED, report=True):
+            commands.extend(self._unfold(name))
+        for name in self._names(_NAME):
+            if name in self._given:
                 continue
             try:
                 commands.append(self._read(name))
@@ -126,9 +127,13 @@ class ControlReader:
             except RunError as error:
                 self._remove(self._directory / name)
                 self._on_refused(str(error))
-        for path in self._signals:
-            commands.extend(self._read_signal(path))
         return commands
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Clear commands that a process before this one has obeyed and committed, by source."""
+        for name in names:
+            if _NAME.fullmatch(name) is not None:
+                self._remove(self._directory / name)
 
     def done(self, command: Command) -> None:
         """Clear a command that was obeyed (or refused by the loop)."""
@@ -137,8 +142,12 @@ class ControlReader:
 
     def clear(self) -> list[str]:
         """Remove all commands unobeyed; returns what they were. For the moment of taking a run."""
-        cleared = [self._describe(name) for name in self._pending_names()]
-        for name in self._pending_names():
+        names = self._names(_NAME)
+        cleared = [self._describe(name) for name in names]
+        for name in self._names(_CLAIMED):
+            names.append(name)
+            cleared.append(layout.SIGNAL)
+        for name in names:
             self._remove(self._directory / name)
         for path in self._signals:
             if os.path.lexists(path):
@@ -147,10 +156,12 @@ class ControlReader:
         self._given.clear()
         return cleared
 
-    def _pending_names(self) -> list[str]:
+    def _names(self, form: re.Pattern[str], *, report: bool = False) -> list[str]:
         try:
-            return [name for name in sorted(os.listdir(self._directory)) if _NAME.fullmatch(name)]
-        except OSError:
+            return [name for name in sorted(os.listdir(self._directory)) if form.fullmatch(name)]
+        except OSError as error:
+            if report:
+                self._on_refused(f"{self._directory} cannot be read: {error.strerror}")
             return []
 
     def _describe(self, name: str) -> str:
@@ -167,32 +178,54 @@ class ControlReader:
         _check(command, args)
         return Command(command, args, name)
 
-    def _read_signal(self, path: Path) -> list[Command]:
-        """The lines of a hand-written file, once it is whole; the file goes before it is obeyed."""
+    def _claim(self, path: Path) -> None:
+        """Take a hand-written file away, once it is whole: what is written meanwhile is new."""
         try:
             data = read_file(path, _SIZE_LIMIT)
             age = time.time() - os.stat(path).st_mtime
             if not data.endswith(b"\n") and 0.0 <= age < _SETTLE_SECONDS:
-                return []
-            # Take it away under another name first: what is written meanwhile is a new file.
-            claimed = self._directory / f".claimed.{os.getpid()}.{secrets.token_hex(8)}.tmp"
-            os.rename(path, claimed)
-            data = read_file(claimed, _SIZE_LIMIT)
-            self._remove(claimed)
+                return
+            claimed = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(3)}.signal"
+            os.rename(path, self._directory / claimed)
+        except FileNotFoundError:
+            return
+        except (OSError, RunError) as error:
+            self._remove(path)
+            self._on_refused(str(error))
+
+    def _unfold(self, name: str) -> list[Command]:
+        """Make each line of a claimed file a command file, so that none is lost by a kill.
+
+        The names follow from that of the claimed file: done again after a kill, nothing is there
+        twice. Where the disk refuses, the commands are given out as they are.
+        """
+        path = self._directory / name
+        try:
+            lines = read_file(path, _SIZE_LIMIT).decode("utf-8", "replace").splitlines()
         except FileNotFoundError:
             return []
         except (OSError, RunError) as error:
             self._remove(path)
             self._on_refused(str(error))
             return []
-        commands: list[Command] = []
-        for line in data.decode("utf-8", "replace").splitlines():
-            if line.strip():
-                try:
-                    commands.append(parse_signal(line))
-                except RunError as error:
-                    self._on_refused(str(error))
-        return commands
+        without_file: list[Command] = []
+        for number, line in enumerate(line for line in lines if line.strip()):
+            try:
+                command = parse_signal(line)
+            except RunError as error:
+                self._on_refused(str(error))
+                continue
+            document = canonical_json({"command": command.name, "args": dict(command.args)})
+            try:
+                with NewFile(self._directory, "command") as file:
+                    file.write(document)
+                    file.place(f"{name.removesuffix('.signal')}-{number:05d}.json", durable=False)
+            except NameTakenError:
+                continue
+            except SaveError:
+                without_file.append(command)
+        self._remove(path)
+        return without_file
 
     def _remove(self, path: Path) -> None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from ludus.errors import RunError
+from ludus.logs import get_logger
+from ludus.runs import layout, recovery
 from ludus.runs.checkpoints import Checkpoints
 from ludus.runs.counters import Counters
 from ludus.runs.garbage import Collector
@@ -23,7 +24,7 @@ from ludus.runs.objects import ObjectRef, replace_file
 from ludus.runs.retention import CheckpointEntry, Removal, RetentionPolicy
 from ludus.runs.store import ObjectStore
 
-_LOG = logging.getLogger("ludus.runs")
+_LOG = get_logger("runs")
 
 Tensors = Mapping[str, NDArray[Any]]
 """Arrays by name: bool, int8..int64, uint8..uint64, float16..float64 (bfloat16 as uint16)."""
@@ -45,6 +46,7 @@ class RunFiles:
         self.store = ObjectStore(path)
         self._lock = lock
         self.counters = Counters.from_dict(manifest.counters)
+        self.iterations: list[dict[str, Any]] = self._read_iterations()
         self.checkpoints = Checkpoints(path, run_id=self.id)
         self._collector = Collector(path, self.store)
         self._logs = RunLogs(
@@ -67,6 +69,41 @@ class RunFiles:
             raise RunError(
                 f"{self.path} is open for reading only: open it with write=True to change it"
             )
+
+    def _read_iterations(self) -> list[dict[str, Any]]:
+        ref = self.manifest.objects.get("iterations")
+        if ref is None:
+            return []
+        history = self.get_index(ref)[1].get("iterations", [])
+        return [dict(entry) for entry in history]
+
+    def rewind(self, to: Manifest, reason: str) -> None:
+        """Go back to a commit in this process, as a restart would: it is the newest from now on.
+
+        Commits made after it go to quarantine with what only they reach. Counters and history are
+        those of the commit, logs are cut back to it (but ``events``, which tells what happened).
+        Objects that were put since are garbage. The caller restores its own state afterwards and
+        commits.
+
+        Args:
+            to: a commit of this run that verifies.
+            reason: why, for the events.
+
+        Raises: SaveError, DurabilityError: nothing of the run's own state has changed then but
+            what went to quarantine; call it again.
+        """
+        self._require_lock()
+        newer = [n for n in layout.manifest_numbers(self.path) if n > to.sequence]
+        rejected = (recovery.rejected(self.path, n, reason) for n in reversed(newer))
+        found = recovery.Found(to, tuple(rejected))
+        for notice in recovery.settle(self.path, self.store, found):
+            _LOG.warning(f"{self.path}: {notice}", event="notice")
+            self.events.append_if_possible("notice", message=notice)
+        self._logs.rewind(to)
+        self.manifest = to
+        self.counters = Counters.from_dict(to.counters)
+        self.iterations = self._read_iterations()
+        self._collector.pending.clear()
 
     def put_object(self, kind: str, payload: Tensors, meta: Mapping[str, Any]) -> ObjectRef:
         """Store arrays in ``state/``, named by their content; the same content is stored once.
@@ -200,7 +237,7 @@ class RunFiles:
         parameters: int,
         elo: float | None = None,
         permanent: bool | None = None,
-        compress: bool = False,
+        compress: int = 0,
     ) -> tuple[CheckpointEntry, list[Removal]]:
         """Write a checkpoint container for users, then let the retention policy remove old ones.
 
@@ -214,7 +251,7 @@ class RunFiles:
             parameters: number of weights, for the name.
             elo: rating, for the name, only when there is one.
             permanent: overrides the policy's choice of folder (``ludus save`` gives True).
-            compress: zstd.
+            compress: level of zstd, 1 to 19; 0 for none.
 
         Returns: the new entry, and what was removed.
 
@@ -235,19 +272,23 @@ class RunFiles:
             counters=self.counters.as_dict(),
             compress=compress,
         )
-        self.events.append(
-            "checkpoint_saved",
-            path=entry.path,
-            kind=entry.where,
-            bytes=entry.size,
-            seconds=round(time.monotonic() - started, 6),
-            unit=unit,
-        )
+        told: dict[str, Any] = {
+            "path": entry.path,
+            "kind": entry.where,
+            "bytes": entry.size,
+            "seconds": round(time.monotonic() - started, 6),
+            "unit": unit,
+        }
+        self.events.append("checkpoint_saved", **told)
+        _LOG.info("checkpoint saved", event="checkpoint_saved", **told)
         removals = self.checkpoints.retain(policy)
         for removal in removals:
             if removal.error is not None:
-                _LOG.warning("could not remove %s: %s", removal.path, removal.error)
+                _LOG.warning(
+                    f"could not remove {removal.path}: {removal.error}", event="removal_failed"
+                )
             self.events.append("checkpoint_removed", **removal.as_fields())
+            _LOG.info("checkpoint removed", event="checkpoint_removed", **removal.as_fields())
         return entry, removals
 
     # -- logs --------------------------------------------------------------------------------

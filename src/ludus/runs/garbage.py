@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from ludus.errors import CorruptError, VersionError
+from ludus.logs import get_logger
 from ludus.runs import layout
 from ludus.runs.manifest import Manifest, manifest_name, read_manifest
 from ludus.runs.objects import ObjectRef
@@ -16,7 +16,7 @@ from ludus.runs.store import ObjectStore
 KEEP_MANIFESTS = 8
 """So many of the newest commits are kept."""
 
-_LOG = logging.getLogger("ludus.runs")
+_LOG = get_logger("runs")
 
 
 class Collector:
@@ -99,7 +99,7 @@ class Collector:
             except FileNotFoundError:
                 continue
             except (CorruptError, VersionError) as error:
-                _LOG.warning("%s moved to quarantine: %s", name, error)
+                _LOG.warning(f"{name} moved to quarantine: {error}", event="quarantine")
                 damaged.append(f"{layout.MANIFESTS}/{name}")
         if damaged:
             self._store.quarantine(damaged, "damaged")
@@ -151,7 +151,7 @@ class Collector:
         except FileNotFoundError:
             return
         except OSError as error:
-            _LOG.warning("could not remove %s: %s", full, error.strerror)
+            _LOG.warning(f"could not remove {full}: {error.strerror}", event="removal_failed")
             return
         removed.append((path, size))
         if not path.startswith((layout.STATE, layout.MANIFESTS)) and path.endswith(".safetensors"):

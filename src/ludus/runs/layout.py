@@ -22,6 +22,7 @@ RESOLVED = "config.resolved.yaml"
 STATUS = "status.json"
 SUMMARY = "run.json"
 SIGNAL = "control.signal"
+DRAFT = "config.draft.yaml"
 
 SUBDIRECTORIES = (
     MANIFESTS,
@@ -39,7 +40,7 @@ SUBDIRECTORIES = (
 )
 """Every directory of a run, parents first."""
 
-FILES = (LOCK, CONFIG, RESOLVED, STATUS, SUMMARY, SIGNAL)
+FILES = (LOCK, CONFIG, RESOLVED, STATUS, SUMMARY, SIGNAL, DRAFT)
 """Every file at the top of a run."""
 
 _MANIFEST = re.compile(r"^(\d{6,})\.json$")

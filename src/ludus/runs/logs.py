@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,24 @@ class RunLogs:
                 missing_bytes=position.offset - keep,
             )
         return notices
+
+    def rewind(self, manifest: Manifest) -> None:
+        """Cut all logs but ``events`` back to a commit, while they are in use.
+
+        Events are no part of the work that is done again: they tell of the return itself.
+
+        Raises: SaveError, DurabilityError.
+        """
+        for path in sorted((self._run / layout.LOGS).glob("*.ndjson")):
+            name = path.stem
+            if name == "events" or _NAME.fullmatch(name) is None:
+                continue
+            if name in self._open:
+                self._open.pop(name).close()
+            position = manifest.logs.get(name, _EMPTY)
+            self._positions[name] = position
+            if os.lstat(path).st_size > position.offset:
+                self._cut(path, position.offset, secrets.token_hex(6))
 
     def _cut(self, path: Path, keep: int, incarnation: str) -> None:
         """Move the bytes after `keep` to quarantine, durably, before they go from the log."""

@@ -119,14 +119,41 @@ def choose(path: Path, store: ObjectStore) -> Found:
     )
 
 
+def newest_good(path: Path, store: ObjectStore) -> Manifest:
+    """The newest commit that verifies and whose numbers had been checked. Changes nothing.
+
+    Raises: CorruptError: there is none.
+    """
+    for number in reversed(layout.manifest_numbers(path)):
+        try:
+            manifest = _read(path, number)
+            if manifest.good and manifest.objects:
+                verify_commit(store, manifest)
+                return manifest
+        except (CorruptError, VersionError):
+            continue
+    raise CorruptError(f"no commit of {path} was marked good: begin anew with --new")
+
+
+def rejected(path: Path, number: int, reason: str) -> Rejected:
+    """A commit to be put away for that reason, whole or not."""
+    try:
+        return Rejected(number, reason, _read(path, number))
+    except (CorruptError, VersionError):
+        return Rejected(number, reason, None)
+
+
 def settle(path: Path, store: ObjectStore, found: Found) -> list[str]:
     """Move rejected commits, and the files that only they reach, to quarantine.
 
-    Returns: what was done, one sentence each. Raises: SaveError, DurabilityError.
+    Returns: what was done, one sentence each. Raises: SaveError, DurabilityError; CorruptError,
+    with nothing changed, if the index of the commit to go on from cannot be read any more.
     """
     if not found.rejected:
         return []
     kept = _reachable_from_others(path, store, {entry.sequence for entry in found.rejected})
+    # Of the commit that stays, for certain: one that cannot be read just now is not passed over.
+    kept |= store.reaches(found.manifest.objects.values())
     notices: list[str] = []
     for entry in found.rejected:
         only: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,18 +43,22 @@ class Removal:
         path: below the run directory.
         size: bytes.
         error: why it could not be removed; None if it was.
+        seconds: that it took.
     """
 
     path: str
     size: int
     error: str | None = None
+    seconds: float = 0.0
 
     def as_fields(self) -> dict[str, Any]:
-        """For an event: path, bytes, megabytes with one decimal, error."""
+        """For an event: path, kind, bytes, megabytes with one decimal, seconds, error."""
         return {
             "path": self.path,
+            "kind": "cache",
             "bytes": self.size,
             "megabytes": round(self.size / 1e6, 1),
+            "seconds": round(self.seconds, 6),
             "error": self.error,
         }
 
@@ -134,6 +139,7 @@ def apply_retention(
     for entry in policy.surplus(cache):
         if entry.path in protect:
             continue
+        started = time.monotonic()
         try:
             os.unlink(run / entry.path)
         except FileNotFoundError:
@@ -141,5 +147,6 @@ def apply_retention(
         except OSError as error:
             removals.append(Removal(entry.path, entry.size, error.strerror or str(error)))
         else:
-            removals.append(Removal(entry.path, entry.size))
+            seconds = time.monotonic() - started
+            removals.append(Removal(entry.path, entry.size, seconds=seconds))
     return removals

@@ -21,7 +21,6 @@ leaves the run at the commit before or at the one being made.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +29,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ludus.errors import CorruptError, RunError
+from ludus.logs import get_logger
 from ludus.runs import birth, layout, recovery
 from ludus.runs.control import ControlReader
 from ludus.runs.files import RunFiles
@@ -43,12 +43,12 @@ from ludus.runs.objects import (
     replace_file,
     sweep_temporary_files,
 )
-from ludus.runs.saving import CommitCadence, SavePolicy, Space
+from ludus.runs.saving import CommitCadence, SaveHistory, SavePolicy, Space
 from ludus.runs.schema import SchemaIds
 from ludus.runs.status import StatusWriter
 from ludus.runs.store import ObjectStore
 
-_LOG = logging.getLogger("ludus.runs")
+_LOG = get_logger("runs")
 _Result = TypeVar("_Result")
 
 
@@ -69,7 +69,8 @@ class Run(RunFiles):
         incarnation: id of this process's turn with the run; new at each ``open(write=True)``.
         notices: sentences about what resume found wrong and did (fallback, cut log tails, stale
             commands); tell the user all of them. They were logged and written as events already.
-        control, status, checkpoints, cadence, policy: see the classes; only with ``write=True``.
+        control, status, checkpoints, cadence, policy, saves: see the classes; only with
+            ``write=True``.
     """
 
     def __init__(
@@ -89,10 +90,9 @@ class Run(RunFiles):
         self.policy = policy or SavePolicy()
         self.cadence = CommitCadence()
         self.config: dict[str, Any] = birth.read_config(path, manifest)
-        self.iterations: list[dict[str, Any]] = self._read_iterations()
         self.control = ControlReader(path, on_refused=self._refused_command)
         self.status = StatusWriter(path, run_id=self.id, incarnation=self.incarnation)
-        self.save_failures = 0
+        self.saves = SaveHistory()
         self._last_commit: dict[str, Any] = {}
         self._opened = time.monotonic()
         self._newest_number = manifest.sequence
@@ -145,16 +145,16 @@ class Run(RunFiles):
             raise
 
     @classmethod
-    def open(cls, path: str | Path, *, write: bool, policy: SavePolicy | None = None) -> Run:
+    def open(cls, path: str | Path, *, write: bool, keep_commands: bool = False) -> Run:
         """Open an existing run.
 
-        With ``write=False`` nothing is locked or changed and the newest well-formed manifest is
-        taken as it is; objects are verified as they are read.
+        With ``write=False`` nothing is locked or changed; the newest well-formed manifest is taken.
 
         With ``write=True`` the lock is taken and held until :meth:`close`, the newest manifest
         whose objects all verify is chosen, those rejected on the way (and everything that only they
         reach) are moved to ``quarantine/``, temporary files of killed writers are swept, stale
-        commands are cleared and the logs are cut back to the commit. :attr:`notices` says so.
+        commands are cleared (unless `keep_commands`: a restart after a crash obeys them) and the
+        logs are cut back to the commit. :attr:`notices` says so.
 
         Raises:
             RunError: no such directory, or not a run directory.
@@ -170,7 +170,8 @@ class Run(RunFiles):
         try:
             found = recovery.choose(directory, ObjectStore(directory))
             notices = recovery.settle(directory, ObjectStore(directory), found)
-            return cls._take(directory, lock, found.manifest, notices, policy, event="resume")
+            keep = keep_commands
+            return cls._take(directory, lock, found.manifest, notices, event="resume", keep=keep)
         except BaseException:
             lock.release()
             raise
@@ -182,23 +183,24 @@ class Run(RunFiles):
         lock: RunLock,
         manifest: Manifest,
         notices: list[str],
-        policy: SavePolicy | None,
+        policy: SavePolicy | None = None,
         *,
         event: str,
+        keep: bool = False,
     ) -> Run:
         """Put the directory in order after the lock was taken and the commit was chosen."""
         swept = sweep_temporary_files(layout.swept_directories(directory))
         run = cls(directory, manifest, lock=lock, notices=notices, policy=policy)
         cuts = run._logs.heal(manifest, incarnation=run.incarnation, event=event)
         run.notices.extend(cuts)
-        stale = run.control.clear()
+        stale = [] if keep else run.control.clear()
         if stale:
             run.notices.append(f"cleared {len(stale)} stale command(s): {', '.join(stale)}")
         fsync_directory(directory / layout.MANIFESTS)  # removals of a killed process
         run._collector.collect(manifest)
         run._write_summary({})
         for notice in run.notices:
-            _LOG.warning("%s: %s", directory, notice)
+            _LOG.warning(f"{directory}: {notice}", event="notice")
             run.events.append("notice", message=notice)
         if swept:
             run.events.append("temporary_files_swept", count=len(swept))
@@ -310,14 +312,24 @@ class Run(RunFiles):
         """
 
         def failed(error: SaveError, attempt: int) -> None:
-            self.save_failures += 1
-            _LOG.warning("%s: saving failed (attempt %d): %s", self.path, attempt, error)
+            self.saves.failed(str(error))
+            _LOG.warning(
+                f"{self.path}: saving failed (attempt {attempt}): {error}",
+                event="save_failed",
+                attempt=attempt,
+            )
             self.events.append_if_possible("save_failed", attempt=attempt, message=str(error))
 
         result = self.policy.attempt(action, required=required, on_failure=failed, wait=wait)
+        self.saves.ended(saved=result is not None)
         if result is None:
             self.cadence.committed(0.0)  # wait a whole period before trying again
         return result
+
+    @property
+    def save_failures(self) -> int:
+        """Attempts to save that failed in this process."""
+        return self.saves.failures
 
     def space(self) -> Space:
         """Free space of the run's disk and how bad that is: ``ok``, ``warn`` or ``floor``."""
@@ -345,15 +357,8 @@ class Run(RunFiles):
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _read_iterations(self) -> list[dict[str, Any]]:
-        ref = self.manifest.objects.get("iterations")
-        if ref is None:
-            return []
-        history = self.get_index(ref)[1].get("iterations", [])
-        return [dict(entry) for entry in history]
-
     def _refused_command(self, reason: str) -> None:
-        _LOG.warning("%s: command refused: %s", self.path, reason)
+        _LOG.warning(f"{self.path}: command refused: {reason}", event="command_refused")
         if self.writable:
             self.events.append_if_possible("command_refused", message=reason)
 
@@ -366,7 +371,7 @@ class Run(RunFiles):
             raise
         except RunError as error:
             # The commit is made; it just cannot be looked at now (too many open files, say).
-            _LOG.warning("%s: nothing was collected: %s", self.path, error)
+            _LOG.warning(f"{self.path}: nothing was collected: {error}")
             return []
 
     def _verify_newest(self, manifest: Manifest) -> None:
@@ -392,4 +397,4 @@ class Run(RunFiles):
         try:
             replace_file(self.path / "run.json", pretty_json(document), durable=False)
         except SaveError as error:
-            _LOG.warning("run.json was not written: %s", error)
+            _LOG.warning(f"run.json was not written: {error}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import os
 import time
 from collections.abc import Callable
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ludus.runs.objects import DurabilityError, SaveError
+from ludus.runs.objects import DurabilityError, NewFile, SaveError
 
 _Result = TypeVar("_Result")
 
@@ -88,6 +90,53 @@ class SavePolicy:
         return None
 
 
+@dataclass
+class SaveHistory:
+    """What became of the saves of a process.
+
+    Attributes:
+        failures: attempts that failed.
+        in_a_row: saves that failed for good (the retry too) since the last one that worked.
+        last_message: why the last attempt failed that did; empty if none has.
+    """
+
+    failures: int = 0
+    in_a_row: int = 0
+    last_message: str = ""
+
+    def failed(self, message: str) -> None:
+        """Count an attempt."""
+        self.failures += 1
+        self.last_message = message
+
+    def ended(self, *, saved: bool) -> None:
+        """Count a save, after its retry if it needed one."""
+        self.in_a_row = 0 if saved else self.in_a_row + 1
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether a failed save says that there is no room: a full disk, or a quota used up."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def has_room(path: Path, nbytes: int = 1 << 20) -> bool:
+    """Whether `nbytes` can be written below `path` now: asked by writing them.
+
+    The free space that a disk tells may not be this user's (quotas), or of no use (no inodes).
+    """
+    try:
+        with NewFile(path, "probe") as file:
+            file.write(bytes(nbytes))
+    except SaveError:
+        return False
+    return True
+
+
 class CommitCadence:
     """Says when the next commit is due: every so many seconds, stretched to cost under a share."""
 
@@ -115,6 +164,10 @@ class CommitCadence:
         """Whether it is time for a commit."""
         period = max(self.seconds, self._cost / self.share)
         return self._clock() - self._last >= period
+
+    def hasten(self) -> None:
+        """Make the next commit due now: what was just done should not wait for the period."""
+        self._last = -math.inf
 
     def committed(self, cost_seconds: float) -> None:
         """Tell that a commit ended just now and what it cost."""

@@ -23,6 +23,7 @@ from ludus.replay import (
     audit_games,
     audit_results,
 )
+from ludus.training.health.coverage import distinct_share
 from ludus.training.network_audit import (
     audited_rows,
     illegal_mass,
@@ -45,6 +46,7 @@ _KEPT = (
     "target_share",
     "capped_share",
     "duplicate_share",
+    "distinct_positions",
     "calibration_error",
     "illegal_mass",
     "symmetry_value_difference",
@@ -123,6 +125,7 @@ def _data(session: Session, records: GameRecords) -> Audit:
     games = audit_games(rules, sample, how, limits)
     audit.add(games)
     if games.rows is not None and not games.errors:
+        games.figures["distinct_positions"] = distinct_share(games.rows.observations)
         audit.add(_network(session, games.rows))
     return audit
 

@@ -16,24 +16,20 @@ from ludus.evaluators import (
 )
 from ludus.games import get_game
 from ludus.players import parse_player
-from ludus.runs import Run, SavePolicy, SchemaIds
+from ludus.runs import Run, SchemaIds
 from ludus.training import fingerprint
+from ludus.training.book import ErrorBook
+from ludus.training.changing import apply_changes, change, follow, save_policy
+from ludus.training.derived import make_network
 from ludus.training.evaluating import PREVIOUS
 from ludus.training.idle_options import GameFacts, idle_options
-from ludus.training.keys import Given, flatten, validate
+from ludus.training.keys import Given
 from ludus.training.layers import load_recipe
 from ludus.training.plays import game_of_run, recorded_game
 from ludus.training.provenance import git_hash
 from ludus.training.request import TrainRequest, current_settings
-from ludus.training.session import Session, make_network
+from ludus.training.session import Session
 from ludus.training.settings import Settings
-
-
-def _policy(settings: Settings) -> SavePolicy:
-    return SavePolicy(
-        warn_bytes=settings.run.warn_free_mb * 1_000_000,
-        floor_bytes=settings.run.floor_free_mb * 1_000_000,
-    )
 
 
 def open_session(request: TrainRequest, note: Callable[[str], None]) -> Session:
@@ -46,15 +42,13 @@ def open_session(request: TrainRequest, note: Callable[[str], None]) -> Session:
     path = Path(request.path)
     session = _create(request, path) if request.create else _open(request, path, note)
     session.limits = {"iterations": request.iterations, "games": request.games}
-    for key, value in request.changes.items():
-        if session.changed.get(key, object()) != value:
-            session.changed[key] = value
-            session.run.events.append("setting_changed", key=key, value=value, source="command")
-            note(f"{key} is {value} from now on")
-    session.settings = apply_changes(session.settings, session.changed)
-    session.run.cadence.seconds = session.settings.run.commit_seconds
-    session.lanes = session.settings.runtime.lanes or core_count()
     session.note = note
+    if not request.restarts:
+        session.left = None
+        session.pausing = session.iteration if request.pause_at == "iteration" else None
+    follow(session)
+    given = {key: Given(value, "command line") for key, value in request.changes.items()}
+    change(session, given, source="command")
     tell_idle_options(session, request.explicit)
     return session
 
@@ -69,13 +63,6 @@ def tell_idle_options(session: Session, explicit: Collection[str]) -> None:
     for sentence in idle_options(session.settings, GameFacts.of(session.entry), explicit):
         session.run.events.append("idle_option", message=sentence)
         session.note(f"note: {sentence}")
-
-
-def apply_changes(settings: Settings, changes: dict[str, Any]) -> Settings:
-    """Settings with some replaced, by dotted key."""
-    flat = flatten(settings.model_dump(mode="json"), "run")
-    flat.update({key: Given(value, "changed") for key, value in changes.items()})
-    return validate(flat)
 
 
 def _probe(session_settings: Settings, rules: Any) -> dict[str, Any]:
@@ -126,7 +113,7 @@ def _create(request: TrainRequest, path: Path) -> Session:
             ruleset_id=rules.rules_id,
         ),
         git_hash=git_hash(),
-        policy=_policy(settings),
+        policy=save_policy(settings),
     )
     try:
         session = Session(run, entry, settings, 1)
@@ -138,10 +125,10 @@ def _create(request: TrainRequest, path: Path) -> Session:
 
 
 def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Session:
-    run = Run.open(path, write=True)
+    restarted = bool(request.restarts)
+    run = Run.open(path, write=True, keep_commands=restarted)
     try:
         settings = current_settings(run)
-        run.policy = _policy(settings)
         for notice in run.notices:
             note(notice)
         entry = game_of_run(run, request.game or None)
@@ -151,7 +138,9 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         if run.fresh:
             session.begin()
         else:
+            session.book = ErrorBook.from_json(run.manifest.progress.get("guards"))
             session.restore()
+        run.control.settle(run.manifest.progress.get("obeyed") or ())
         session.environment = accepted
         if request.game and request.game != recorded_game(run):
             session.game = request.game

@@ -7,15 +7,12 @@ is None, and gathering never raises.
 
 from __future__ import annotations
 
-import ctypes
-import math
-import os
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ludus.runs import free_bytes
 from ludus.training.catalogue import CATALOGUE, KINDS, Figure
+from ludus.training.memory import resident_bytes
 from ludus.training.past import Past
 from ludus.training.phases import Phase
 from ludus.training.session import Session
@@ -24,11 +21,6 @@ __all__ = ["CATALOGUE", "KINDS", "Figure", "Figures", "gather"]
 
 _HEALTH = ("win_rate_trend", "score_variance", "games_without_progress", "coverage")
 """Figures that the health record of an iteration has, under the same names."""
-
-_WARM_UP_SECONDS = 1800.0
-"""The warm-up of memory ends with this process's first whole iteration, or after this time."""
-
-_ALLOCATOR_SECONDS = 10.0
 
 
 class Figures:
@@ -55,8 +47,6 @@ class Figures:
         self._progress = progress
         self._left = seconds_left
         self._rated_first = self._rating()
-        self._memory = MemoryGrowth(session.run.counters["iterations"])
-        self._fragmentation: tuple[float, float | None] = (-math.inf, None)
         self._failures_at = (session.run.manifest.sequence, session.run.save_failures)
 
     def now(self, phase: Phase | None) -> dict[str, float | None]:
@@ -79,9 +69,13 @@ class Figures:
         run = self._session.run
         counters = run.counters
         same = ("simulations", "iterations", "gate_games", "plies")
-        more = ("errors", "divergences", "restarts", "alerts", "callback_errors")
+        more = ("restarts", "alerts")
+        totals = self._session.book.totals
         return {
             **{name: counters[name] for name in (*same, *more)},
+            "errors": sum(totals.values()),
+            "divergences": totals.get("numbers", 0),
+            "callback_errors": totals.get("callback", 0),
             "games": counters["selfplay_games"],
             "train_steps": counters["train_step"],
             "positions_learned": counters["samples"],
@@ -129,15 +123,14 @@ class Figures:
     def _play(self, view: Mapping[str, Any]) -> dict[str, float | None]:
         past, session = self._past, self._session
         names = ("policy_entropy", "policy_max", "confident_share", "fallback_rate")
-        failed, games = past.failures(session.settings.guards.error_window_games)
-        failed += int(view.get("failed") or 0)
-        games += int(view.get("done") or 0) if "failed" in view else 0
         scores = past.number("selfplay", "mean_score") if session.entry.has_scores else None
         health = past.health() or {}
         return {
             **{name: self._newest(view, name, "selfplay") for name in names},
             **{name: number(health, name) for name in _HEALTH},
-            "failure_rate": failed / games if games else None,
+            "failure_rate": session.book.rate(
+                games=session.begun_games, window=session.settings.guards.error_window_games
+            ),
             "timeout_rate": past.number("selfplay", "timeout_rate"),
             "mean_plies": past.number("selfplay", "mean_plies"),
             "mean_score": scores,
@@ -183,39 +176,15 @@ class Figures:
             free: float | None = free_bytes(run.path)
         except OSError:
             free = None
-        resident = resident_bytes()
+        memory = self._session.memory
+        growth = memory.get("growth")
         return {
-            "memory_bytes": resident,
-            "memory_growth_mb": self._memory.growth(resident, run.counters["iterations"]),
-            "memory_fragmentation": self._fragmented(),
+            "memory_bytes": memory.get("total") or resident_bytes(),
+            "memory_growth_mb": None if growth is None else growth / 1e6,
+            "memory_budget_bytes": memory.get("budget"),
+            "memory_fragmentation": memory.get("fragmentation"),
             "free_disk_bytes": free,
         }
-
-    def _fragmented(self) -> float | None:
-        """Asked rarely: the allocator walks all its free pieces to answer."""
-        now = time.monotonic()
-        if now - self._fragmentation[0] >= _ALLOCATOR_SECONDS:
-            self._fragmentation = (now, fragmentation())
-        return self._fragmentation[1]
-
-
-class MemoryGrowth:
-    """Resident memory against what it was when this process had warmed up."""
-
-    def __init__(self, iterations: int) -> None:
-        """Begin the warm-up, which ends when more than these iterations are finished."""
-        self._iterations = iterations
-        self._began = time.monotonic()
-        self._warm: float | None = None
-
-    def growth(self, resident: float | None, iterations: int) -> float | None:
-        """Growth in MB; None before the end of the warm-up."""
-        if resident is None:
-            return None
-        late = time.monotonic() - self._began >= _WARM_UP_SECONDS
-        if self._warm is None and (iterations > self._iterations or late):
-            self._warm = resident
-        return None if self._warm is None else (resident - self._warm) / 1e6
 
 
 def gather(session: Session, phase: Phase | None) -> dict[str, float | None]:
@@ -228,46 +197,3 @@ def number(view: Mapping[str, Any], name: str) -> float | None:
     value = view.get(name)
     known = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if known else None  # type: ignore[arg-type]
-
-
-def resident_bytes() -> int | None:
-    """Resident bytes of this process; None where the system does not say."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-class _MallInfo(ctypes.Structure):
-    """``struct mallinfo2`` of glibc 2.33 and later, all of it ``size_t``."""
-
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-        )
-    ]
-
-
-def _allocator() -> Callable[[], _MallInfo] | None:
-    try:
-        ask = ctypes.CDLL(None).mallinfo2
-    except (OSError, AttributeError):
-        return None
-    ask.restype, ask.argtypes = _MallInfo, []
-    found: Callable[[], _MallInfo] = ask
-    return found
-
-
-_ASK_ALLOCATOR = _allocator()
-
-
-def fragmentation() -> float | None:
-    """Share of the allocator's memory that is free but not returned; None if it cannot say."""
-    if _ASK_ALLOCATOR is None:
-        return None
-    info = _ASK_ALLOCATOR()
-    whole = int(info.arena) + int(info.hblkhd)
-    return int(info.fordblks) / whole if whole else None

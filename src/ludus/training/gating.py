@@ -10,9 +10,11 @@ from typing import Any
 from ludus import _core
 from ludus.arena import Gate, GateSettings, Guardrail, MatchSettings, SeedSet, find_seed_set
 from ludus.errors import ConfigError, UserError
-from ludus.players import Player
-from ludus.runs import KeepLast, ObjectRef
+from ludus.evaluators import Evaluator
+from ludus.players import Player, SearchPlayer
+from ludus.runs import ObjectRef
 from ludus.runs.objects import replace_file
+from ludus.training.checkpointing import save_checkpoint
 from ludus.training.measures import (
     budgets,
     evaluator_figures,
@@ -23,7 +25,6 @@ from ludus.training.measures import (
     player_times,
     solitaire,
 )
-from ludus.training.rating import elo_of
 from ludus.training.session import Session, now_ms
 
 _SEEDS_AT = 1 << 48
@@ -106,6 +107,11 @@ class GatePhase:
             solitaire(session.entry, candidate, "candidate", games, seed, how),
             solitaire(session.entry, champion, "champion", games, seed, how),
         )
+
+    @property
+    def evaluators(self) -> tuple[Evaluator, ...]:
+        """Who answers."""
+        return tuple(p.evaluator for p in self._players if isinstance(p, SearchPlayer))
 
     def advance(self, seconds: float) -> bool:
         """Play on until the decision."""
@@ -260,41 +266,3 @@ def gate_seeds(session: Session) -> SeedSet | None:
         raise type(error)(f"gating.seed_set = {settings.seed_set}: {error}") from error
     found.write(copy)
     return found
-
-
-def save_checkpoint(session: Session, *, permanent: bool | None) -> str:
-    """Write the checkpoint container: champion, candidate, learner, counters, settings.
-
-    Args:
-        session: of the run.
-        permanent: True for one that stays whatever the retention says.
-
-    Returns: its path below the run directory.
-    """
-    payload = dict(session.learner.state())
-    payload.update({f"champion/{name}": array for name, array in session.champion.weights.items()})
-    if session.candidate is not None:
-        payload.update(
-            {f"candidate/{name}": array for name, array in session.candidate.weights.items()}
-        )
-    meta = {
-        "iteration": session.iteration,
-        "phase": session.phase,
-        "champion": session.champion.ref.path,
-        "settings": session.settings.model_dump(mode="json"),
-    }
-    if session.champion_checkpoint is not None:
-        session.run.checkpoints.protected = {session.champion_checkpoint}
-    entry, _ = session.run.save_checkpoint(
-        payload,
-        meta,
-        unit=session.iteration + 1,
-        policy=KeepLast(session.settings.run.keep_checkpoints),
-        parameters=session.net.parameter_count,
-        elo=elo_of(session.run.iterations, session.champion.ref.sha256),
-        permanent=permanent,
-    )
-    if permanent is None:
-        session.champion_checkpoint = entry.path
-        session.run.checkpoints.protected = {entry.path}
-    return entry.path

@@ -7,7 +7,8 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -29,24 +30,48 @@ def _model_of(field: FieldInfo) -> type[BaseModel] | None:
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
-def fields(
-    model: type[BaseModel] = Settings, prefix: str = ""
-) -> Iterator[tuple[str, FieldInfo, bool]]:
-    """Every setting: dotted key, its field, and whether it may change in a run's life."""
+Change = Literal["never", "at_start", "next_iteration", "now"]
+"""When a changed setting takes effect: never in a run's life, only where the run is started again,
+from the next iteration on, or at once."""
+
+
+def _change(extra: Any) -> Change:
+    """When a setting with these marks may change."""
+    if not isinstance(extra, dict) or not extra.get("changeable"):
+        return "never"
+    if extra.get("only_at_start"):
+        return "at_start"
+    return "next_iteration" if extra.get("next_iteration") else "now"
+
+
+def _described(
+    model: type[BaseModel], prefix: str, outer: Change
+) -> Iterator[tuple[str, FieldInfo, Change]]:
     for name, field in model.model_fields.items():
-        key = f"{prefix}{name}"
-        inner = _model_of(field)
-        extra = field.json_schema_extra
-        changeable = isinstance(extra, dict) and bool(extra.get("changeable"))
+        key, inner = f"{prefix}{name}", _model_of(field)
+        change = _change(field.json_schema_extra)
+        change = outer if change == "never" else change  # what holds for a schedule: for its parts
         if inner is None:
-            yield key, field, changeable
+            yield key, field, change
         else:
-            yield from fields(inner, f"{key}.")
+            yield from _described(inner, f"{key}.", change)
+
+
+def fields() -> Iterator[tuple[str, FieldInfo, bool]]:
+    """Every setting: dotted key, its field, and whether it may change in a run's life."""
+    for key, field, change in _described(Settings, "", "never"):
+        yield key, field, change != "never"
+
+
+@cache
+def changes() -> Mapping[str, Change]:
+    """When each setting may change, by dotted key."""
+    return {key: change for key, _, change in _described(Settings, "", "never")}
 
 
 def known_keys() -> dict[str, bool]:
     """All dotted keys, and whether each may change in a run's life."""
-    return {key: changeable for key, _, changeable in fields()}
+    return {key: change != "never" for key, change in changes().items()}
 
 
 def groups() -> set[str]:
@@ -77,7 +102,8 @@ def flatten(tree: Mapping[Any, Any], source: str, prefix: str = "") -> dict[str,
     known, inner = known_keys(), groups()
     flat: dict[str, Given] = {}
     for name, value in tree.items():
-        key = f"{prefix}{name}"
+        # YAML 1.1 reads the word off as false, as a key too.
+        key = f"{prefix}{'off' if name is False else name}"
         if key in known:
             flat[key] = Given(value, source)
         elif key in inner:
@@ -131,7 +157,23 @@ def flat_values(settings: Settings) -> dict[str, Any]:
     return {key: given.value for key, given in flatten(tree, "").items()}
 
 
-def _allowed(key: str) -> str:
+def changed_values(given: Mapping[str, Given], current: Settings) -> dict[str, Any]:
+    """What given settings make different, by dotted key; the values are plain JSON.
+
+    Args:
+        given: settings by dotted key; a number may stand for a schedule.
+        current: the settings in force.
+
+    Raises:
+        ConfigError: a value that is refused.
+    """
+    now = flat_values(current)
+    run = {key: Given(value, "run") for key, value in now.items()}
+    wanted = flat_values(validate(merge([run, given])))
+    return {key: value for key, value in wanted.items() if value != now[key]}
+
+
+def allowed(key: str) -> str:
     """What a setting may be, in words."""
     for name, field, _ in fields():
         if name != key:
@@ -161,7 +203,9 @@ def _type_words(annotation: Any) -> str:
     if origin in (types.UnionType, typing.Union):
         return " or ".join(_type_words(part) for part in typing.get_args(annotation))
     if origin is tuple:
-        return "a list of texts"
+        inner = typing.get_args(annotation)[0]
+        mapped = isinstance(inner, type) and issubclass(inner, BaseModel)
+        return "a list of mappings" if mapped else "a list of texts"
     if origin is dict:
         value = _type_words(typing.get_args(annotation)[1])
         return f"a mapping from names to values, each {value}"
@@ -198,4 +242,4 @@ def _sentence(error: ValidationError, flat: Mapping[str, Given]) -> str:
         return f"{prefix}: {message}" if prefix else message
     shown = repr(given.value) if given is not None else repr(first.get("input"))
     source = f" ({given.source})" if given is not None and given.source else ""
-    return f"{key} = {shown}{source} must be {_allowed(key)}"
+    return f"{key} = {shown}{source} must be {allowed(key)}"

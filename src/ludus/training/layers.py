@@ -16,7 +16,7 @@ import yaml
 
 from ludus.errors import ConfigError, UserError
 from ludus.games import GameEntry
-from ludus.training.keys import Given, flatten, known_keys, merge, suggest, validate
+from ludus.training.keys import Given, changes, flatten, known_keys, merge, suggest, validate
 from ludus.training.settings import Settings
 
 ENVIRONMENT_PREFIX = "LUDUS__"
@@ -169,6 +169,30 @@ def parse_assignment(text: str, source: str = "--set") -> dict[str, Given]:
     for part in reversed(key.split(".")):
         tree = {part: tree}
     return flatten(tree, f"{source} {text}")
+
+
+def require_changeable(given: Mapping[str, Given], where: str) -> None:
+    """Refuse what SET may not change.
+
+    Args:
+        given: settings by dotted key; a schedule may be named as a whole.
+        where: the run directory, for the sentence.
+
+    Raises:
+        ConfigError: a setting that is fixed, or may only be given at a start.
+    """
+    known = changes()
+    for name in given:
+        kinds = {kind for key, kind in known.items() if key == name or key.startswith(f"{name}.")}
+        if not kinds:
+            raise ConfigError(f"unknown setting {name}{suggest(name, known)}")
+        if "never" in kinds:
+            raise ConfigError(f"setting {name} is fixed for the life of a run")
+        if "at_start" in kinds:
+            raise ConfigError(
+                f"setting {name} is read when a run is started: pause the run, and go on with "
+                f"ludus train --run {where} --set {name}=..."
+            )
 
 
 def environment_layer(environment: Mapping[str, str]) -> dict[str, Given]:

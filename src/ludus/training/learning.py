@@ -89,6 +89,7 @@ class TrainPhase:
             learner.update,
             learner.steps_target - learner.iteration_step,
         )
+        self._bytes = window.nbytes
         self._figures = StepFigures(None if saved is None else saved.get("figures"))
         self._losses: dict[str, float] = dict(saved["losses"]) if saved is not None else {}
         self._seconds = float(saved["seconds"]) if saved is not None else 0.0
@@ -163,6 +164,10 @@ class TrainPhase:
             "figures": self._figures.as_json(),
             "seconds": self._seconds + time.monotonic() - self._started,
         }
+
+    def memory(self) -> Mapping[str, int]:
+        """Bytes by component: the window in one piece, and the rows being decoded."""
+        return {"replay_decoded": self._bytes + self._feed.nbytes}
 
     def view(self) -> Mapping[str, Any]:
         """Steps done, losses, speed."""

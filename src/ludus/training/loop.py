@@ -10,24 +10,34 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ludus.errors import UserError
-from ludus.evaluators import core_count
-from ludus.runs import Command
-from ludus.training.birth import apply_changes, tell_idle_options
+from ludus.runs import SaveError, disk_is_full
+from ludus.training import checkpointing
+from ludus.training.changing import begin_iteration
+from ludus.training.commands import Commands
 from ludus.training.evaluating import EvaluatePhase
-from ludus.training.gating import GatePhase, gate_seeds, save_checkpoint
-from ludus.training.guards import Hold, Moment, make_guards
-from ludus.training.keys import known_keys
-from ludus.training.layers import parse_assignment
+from ludus.training.gating import GatePhase, gate_seeds
+from ludus.training.guards import (
+    DiskGuard,
+    Hold,
+    Moment,
+    Rebuild,
+    RestartError,
+    ReturnToGood,
+    make_guards,
+)
+from ludus.training.health import watch_health
 from ludus.training.learning import TrainPhase
 from ludus.training.messages import Sender
 from ludus.training.phases import Leave, Phase
 from ludus.training.reporter import Reporter, resume_command, write_report
 from ludus.training.request import TrainRequest
+from ludus.training.returning import Returns
 from ludus.training.selfplay import SelfplayPhase
 from ludus.training.session import PHASES, Session, now_ms
+from ludus.training.states import EXIT_CODES, State, left_by
 
 _MAKERS: dict[str, Callable[[Session, dict[str, Any] | None], Phase]] = {
     "selfplay": SelfplayPhase,
@@ -47,7 +57,7 @@ class Ending:
         text: sentences for the user.
     """
 
-    state: Literal["done", "idle", "paused"]
+    state: State
     code: int
     text: str
 
@@ -74,11 +84,12 @@ class Loop:
         self._request = request
         self._sender = sender
         self._stop_asked = stop_asked
-        self._pause_at_iteration = request.pause_at == "iteration"
+        self._commands = Commands(session, sender, self._commit_asked)
         self._end = None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         self._phase: Phase | None = None
-        self._resumed = False
+        self._adrift = False  # what is in memory must not be committed
         self._guards = make_guards(session)
+        self._disk = next(guard for guard in self._guards if isinstance(guard, DiskGuard))
         self._reporter = Reporter(
             session,
             sender,
@@ -86,6 +97,7 @@ class Loop:
             seconds_left=self._seconds_left,
             guards=self._guards,
         )
+        self._returns = Returns(session, self._reporter.alive)
 
     # -- limits -------------------------------------------------------------------------------
 
@@ -101,12 +113,12 @@ class Loop:
     def _check_limits(self) -> None:
         iterations, games = self._total_iterations(), self._total_games()
         if iterations is not None and self._session.iteration >= iterations:
-            raise Leave("done", f"{self._session.iteration} iterations are done")
+            raise Leave(left_by("limit"), f"{self._session.iteration} iterations are done")
         played = self._session.run.counters["selfplay_games"]
         if games is not None and played >= games:
-            raise Leave("done", f"{played} games of self-play are done")
+            raise Leave(left_by("limit"), f"{played} games of self-play are done")
         if self._end is not None and time.monotonic() >= self._end:
-            raise Leave("done", f"the {self._request.minutes:.3g} minutes are over")
+            raise Leave(left_by("limit"), f"the {self._request.minutes:.3g} minutes are over")
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -115,36 +127,92 @@ class Loop:
         session = self._session
         gate_seeds(session)  # one that does not exist is refused now, not after hours of play
         try:
-            if session.run.fresh:
+            if session.left is not None:  # the last process was killed after its last commit
+                raise Leave(session.left, "as asked before the trainer was killed")
+            if session.run.fresh or self._request.changes or session.pausing is not None:
                 self._commit(required=True)
+            self._pause_if_asked()
             self._reporter.status("training", None)
+            self._resume_guards()
             while True:
-                self._check_limits()
-                self._one_phase()
+                try:
+                    self._check_limits()
+                    self._one_phase()
+                except Leave:
+                    raise
+                except Exception as error:  # noqa: BLE001 - judged by its kind, or raised again
+                    self._go_on_after(error)
         except Leave as leave:
             return self._leave(leave)
         finally:
-            if self._phase is not None:
-                self._phase.close()
+            self._drop_phase()
 
     def _one_phase(self) -> None:
         session = self._session
         name = session.phase
-        self._phase = phase = _MAKERS[name](session, session.saved)
-        session.saved = None
-        left = True
-        while left:
-            left = phase.advance(session.settings.runtime.unit_seconds)
-            self._between(phase)
+        phase = self._begin_phase()
+        while phase.advance(session.settings.runtime.unit_seconds):
+            phase = self._between(phase)
+        phase = self._between(phase)
         phase.finish()
-        phase.close()
-        self._phase = None
+        self._drop_phase()
         self._turn(name)
         self._commit(required=True)
-        self._guard(None)
+        self._returns.progressed()
         self._reporter.status("training", None)
-        if session.phase == PHASES[0] and self._pause_at_iteration:
-            raise Leave("paused", f"iteration {session.iteration} is done")
+        if session.phase == PHASES[0]:
+            if checkpointing.write_if_due(session, self._wait):
+                self._commit(required=False)
+            self._pause_if_asked()
+
+    def _pause_if_asked(self) -> None:
+        """A pause at the end of the iteration, also where that end fell into a restart."""
+        session = self._session
+        if session.pausing is not None and session.pausing < session.iteration:
+            try:
+                self._check_limits()
+            except Leave as leave:
+                reason = f"{leave.reason}: there is nothing left to pause"
+                raise Leave(leave.state, reason) from None
+            raise Leave(left_by("pause"), f"iteration {session.iteration} is done")
+
+    def _begin_phase(self) -> Phase:
+        """The phase that the session stands in, anew or from what it saved."""
+        session = self._session
+        self._phase = phase = _MAKERS[session.phase](session, session.saved)
+        session.saved = None
+        session.playing = True
+        return phase
+
+    def _drop_phase(self) -> None:
+        if self._phase is not None:
+            self._phase.close()
+            self._phase = None
+        self._session.playing = False
+
+    def _go_on_after(self, error: Exception) -> None:
+        """Go back to a commit, where the error leaves one to go on from; else raise it."""
+        self._adrift = True
+        name = self._session.phase
+        self._drop_phase()
+        while True:
+            if isinstance(error, SaveError) and disk_is_full(error):
+                self._hold(self._disk.full(self._session, str(error)))
+            try:
+                outcome = self._returns.after(error, name)
+                break
+            except SaveError as again:
+                if not disk_is_full(again):
+                    raise
+                error = again
+        self._adrift = False
+        self._commit(required=False)
+        if outcome.error is not None:
+            raise outcome.error
+        if isinstance(error, ReturnToGood):
+            self._resumed(error.guard)  # what it saw is undone
+        if outcome.hold is not None:
+            self._hold(outcome.hold)
 
     def _turn(self, name: str) -> None:
         """The next phase, or the next iteration."""
@@ -153,42 +221,70 @@ class Loop:
         if index < len(PHASES):
             session.phase = PHASES[index]
             return
+        watch_health(session)
         session.record["finished_ms"] = now_ms()
         session.phase = PHASES[0]
         session.iteration += 1
         session.run.counters.add("iterations")
+        begin_iteration(session)
 
-    def _between(self, phase: Phase) -> None:
-        """What every recipe needs around each unit."""
+    def _between(self, phase: Phase) -> Phase:
+        """What every recipe needs around each unit; returns the phase, which may be another."""
         if self._stop_asked():
-            raise Leave("idle", "stopped")
-        for command in self._session.run.control.poll():
-            self._obey(command)
+            raise Leave(left_by("interrupt"), "stopped")
+        self._commands.obey_all()
         self._check_limits_within()
-        self._guard(phase)
-        if self._session.run.cadence.due():
-            self._commit(required=False)
+        phase = self._guard(phase)
+        if self._session.run.cadence.due() and self._commit(required=False):
+            self._returns.progressed()
         self._reporter.worked(phase)
+        return phase
 
     def _check_limits_within(self) -> None:
         """Limits that end a run in the middle of an iteration."""
         games = self._total_games()
         played = self._session.run.counters["selfplay_games"]
         if self._session.phase == "selfplay" and games is not None and played >= games:
-            raise Leave("done", f"{played} games of self-play are done")
+            raise Leave(left_by("limit"), f"{played} games of self-play are done")
         if self._end is not None and time.monotonic() >= self._end:
-            raise Leave("done", f"the {self._request.minutes:.3g} minutes are over")
+            raise Leave(left_by("limit"), f"the {self._request.minutes:.3g} minutes are over")
 
     # -- commits ------------------------------------------------------------------------------
 
-    def _commit(self, *, required: bool) -> None:
+    def _commit(self, *, required: bool, waits: bool = True) -> bool:
+        """Make all progress durable; whether that worked.
+
+        Args:
+            required: whether a failure is raised.
+            waits: whether a required commit waits for room on a disk that is full.
+
+        Raises:
+            SaveError: the disk refused, and the commit was required.
+        """
         session, phase = self._session, self._phase
 
         def action() -> Any:
             objects, saved = phase.save() if phase is not None else session.kept()
             return session.commit(objects, saved)
 
-        session.run.save(action, required=required, wait=self._wait)
+        self._disk.before_save(session)
+        while True:
+            try:
+                return session.run.save(action, required=required, wait=self._wait) is not None
+            except SaveError as error:
+                if not waits or not disk_is_full(error):
+                    raise
+                self._hold(self._disk.full(session, str(error)), commits=False)
+
+    def _commit_asked(self) -> None:
+        """For ``ludus save``.
+
+        Raises:
+            UserError: nothing can be committed now.
+        """
+        if self._adrift:
+            raise UserError("nothing new can be saved while the run waits for room on its disk")
+        self._commit(required=True, waits=False)
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -198,9 +294,16 @@ class Loop:
 
     def _leave(self, leave: Leave) -> Ending:
         session = self._session
-        # Before the commit, which makes the line durable: what lies behind one is cut on resume.
-        session.run.events.append("ended", state=leave.state, reason=leave.reason)
-        self._commit(required=True)
+        session.left, session.pausing = leave.state, None
+        if not self._adrift:  # else the last commit is what there is
+            # Before the commit, which makes the line durable: what lies behind one is cut on
+            # resume.
+            session.run.events.append_if_possible("ended", state=leave.state, reason=leave.reason)
+            # Who asks to pause or stop does not want to wait for room on a disk.
+            try:
+                self._commit(required=True, waits=leave.state == "done")
+            except Leave:
+                self._commit(required=True, waits=False)
         self._reporter.status(leave.state, None, reason=leave.reason)
         if leave.state == "done":
             write_report(session, leave.reason)
@@ -211,100 +314,88 @@ class Loop:
                 f"paused ({leave.reason}); go on with: {resume_command(session)}\n"
                 f"  or: ludus resume --run {where}"
             )
-            return Ending("paused", 3, text)
+            return Ending(leave.state, EXIT_CODES[leave.state], text)
+        saved = f"commit {session.run.manifest.sequence}" if self._adrift else "everything"
         text = (
-            f"{leave.reason}; everything is committed in {where}\n"
+            f"{leave.reason}; {saved} is saved in {where}\n"
             f"  look:    ludus status --run {where}\n"
             f"  measure: ludus match {where} {opponent}\n"
             f"  play:    ludus play {where}\n"
             f"  go on:   ludus train {name} --run {where}"
         )
-        return Ending(leave.state, 0, text)
-
-    # -- commands -----------------------------------------------------------------------------
-
-    def _obey(self, command: Command) -> None:
-        session = self._session
-        run = session.run
-        run.events.append("command", command=command.name, args=dict(command.args))
-        try:
-            if command.name == "pause":
-                if command.args.get("at") == "iteration":
-                    self._pause_at_iteration = True
-                    self._sender.send("note", text="pausing at the end of this iteration")
-                else:
-                    raise Leave("paused", "asked to pause")
-            elif command.name == "stop":
-                raise Leave("idle", "stopped")
-            elif command.name == "resume":
-                self._pause_at_iteration = False
-                self._resumed = True
-            elif command.name == "save":
-                self._commit(required=True)
-                path = save_checkpoint(session, permanent=True)
-                self._commit(required=True)
-                self._sender.send("note", text=f"saved {run.path / path}")
-            elif command.name == "set":
-                self._set(str(command.args["key"]), command.args["value"])
-        except UserError as error:
-            run.events.append("command_refused", message=str(error))
-            self._sender.send("note", text=f"refused: {error}")
-        finally:
-            run.control.done(command)
-
-    def _set(self, key: str, value: Any) -> None:
-        """Change a setting that may change.
-
-        Raises:
-            UserError: it may not, or the value is refused.
-        """
-        session = self._session
-        given = parse_assignment(f"{key}={value}", "SET")
-        may_change = known_keys()
-        for name, wanted in given.items():
-            if not may_change.get(name, False):
-                raise UserError(f"setting {name} is fixed for the life of a run")
-            session.settings = apply_changes(session.settings, {name: wanted.value})
-            session.changed[name] = wanted.value
-            session.run.events.append("setting_changed", key=name, value=wanted.value, source="set")
-            self._sender.send("note", text=f"{name} is {wanted.value} from now on")
-        tell_idle_options(session, given)
-        session.run.cadence.seconds = session.settings.run.commit_seconds
-        session.lanes = session.settings.runtime.lanes or core_count()  # from the next phase on
+        return Ending(leave.state, EXIT_CODES[leave.state], text)
 
     # -- guards -------------------------------------------------------------------------------
 
-    def _guard(self, phase: Phase | None) -> None:
+    def _moment(self) -> Moment:
+        reporter = self._reporter
+        return Moment(self._session, self._phase, reporter, time.monotonic(), reporter.figures)
+
+    def _guard(self, phase: Phase) -> Phase:
         """Let every guard look; one that asks for it holds the run here."""
-        moment = Moment(
-            self._session, phase, self._reporter, time.monotonic(), self._reporter.figures
-        )
         for guard in self._guards:
             try:
-                guard.look(moment)
+                guard.look(self._moment())
             except Hold as hold:
                 self._hold(hold)
-                guard.resumed(moment)
+            except Rebuild as rebuild:
+                phase = self._rebuild(phase, rebuild)
+            except RestartError:
+                self._commit(required=False)
+                raise
+        return phase
 
-    def _hold(self, hold: Hold) -> None:
+    def _rebuild(self, phase: Phase, rebuild: Rebuild) -> Phase:
+        """The phase anew from a commit of now: what it has spare goes, its results are the same."""
+        session = self._session
+        if not self._commit(required=False):
+            return phase
+        self._drop_phase()
+        session.saved = session.run.manifest.progress["saved"]
+        session.run.events.append_if_possible(
+            "phase_rebuilt",
+            phase=session.phase,
+            reason=rebuild.reason,
+            sequence=session.run.manifest.sequence,
+        )
+        return self._begin_phase()
+
+    def _hold(self, hold: Hold, *, commits: bool = True) -> None:
         """A guard's pause: commit, then wait for its rule or for ``ludus resume``."""
         session = self._session
         fields = {"guard": hold.guard, "reason": hold.reason}
         session.run.events.append_if_possible("guard_paused", **fields)
         session.note(f"paused by guard: {hold.reason}")
-        self._commit(required=False)
-        self._resumed = False
-        while not self._resumed and not (hold.until is not None and hold.until()):
+        session.book.held = hold.guard if hold.until is None else None
+        commits = commits and not self._adrift
+        if commits:
+            self._commit(required=False)
+        self._commands.resumed = False
+        while not self._commands.resumed and not (hold.until is not None and hold.until()):
             self._reporter.waiting(hold.reason)
             time.sleep(0.2)
             if self._stop_asked():
-                raise Leave("idle", "stopped")
-            for command in session.run.control.poll():
-                self._obey(command)
+                raise Leave(left_by("interrupt"), "stopped")
+            self._commands.obey_all()
             if self._end is not None and time.monotonic() >= self._end:
-                raise Leave("paused", hold.reason)
+                raise Leave(left_by("pause"), hold.reason)
         session.run.events.append_if_possible("guard_resumed", **fields)
         session.note("going on")
+        self._resumed(hold.guard)
+        if commits and hold.until is None:
+            self._commit(required=False)  # or the next process would be held for the same errors
+
+    def _resumed(self, name: str) -> None:
+        self._session.book.held = None
+        for guard in self._guards:
+            if guard.name == name:
+                guard.resumed(self._moment())
+
+    def _resume_guards(self) -> None:
+        """To start a run that a guard holds is to resume it."""
+        held = self._session.book.held
+        if held is not None:
+            self._resumed(held)
 
 
 def _least(*limits: int | None) -> int | None:

@@ -16,7 +16,8 @@ from ludus.arena import GameFigures, MatchSettings, Solitaire, match_figures, ma
 from ludus.evaluators import Durations, EvaluatorTimes, TimedEvaluator
 from ludus.games import GameEntry
 from ludus.players import Player, SearchPlayer, parse_player
-from ludus.training.session import Session, search_settings
+from ludus.training.derived import search_settings
+from ludus.training.session import Session
 
 
 def oracle_figures(entry: GameEntry) -> GameFigures | None:
@@ -94,6 +95,7 @@ SPEEDS = (
     "fallback_rate",
     "policy_entropy",
     "policy_max",
+    "confident_share",
 )
 """Figures of a phase's view that ``status.json`` shows under ``speed``; null where unknown."""
 

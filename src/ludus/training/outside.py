@@ -19,6 +19,9 @@ from ludus.training.settings import Settings
 _LAST_SECONDS = 15.0
 """How long the end of the supervisor waits for alerts under way."""
 
+_ASKED_SECONDS = 1.0
+"""The same after Ctrl-C, which ends a run within 5 s."""
+
 _WRITER = ("protocol_version", "run_id", "incarnation", "pid", "ts_ms", "number")
 """Fields of a status document that belong to who wrote it."""
 
@@ -86,13 +89,14 @@ class Outside:
         self._waiting = reason
         self._send(event, "run_waiting", text, "error")
 
-    def close(self, *, hurry: Callable[[], bool]) -> None:
+    def close(self, *, asked: bool, hurry: Callable[[], bool]) -> None:
         """Wait a little for alerts under way; a command that still runs then is ended.
 
         Args:
+            asked: whether somebody asked for the end, and waits for it.
             hurry: whether to wait no longer.
         """
-        self._delivery.close(_LAST_SECONDS, hurry=hurry)
+        self._delivery.close(_ASKED_SECONDS if asked else _LAST_SECONDS, hurry=hurry)
 
 
 def _settings(request: TrainRequest) -> Settings:

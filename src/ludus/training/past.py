@@ -165,22 +165,6 @@ class Past:
 
         return self._once("usual_speed", ask)
 
-    def failures(self, window: int) -> tuple[int, int]:
-        """Games with an error and games, over the newest finished iterations up to the window."""
-
-        def ask() -> tuple[int, int]:
-            failed = games = 0
-            for entry in reversed(self._session.run.iterations):
-                record = entry.get("selfplay") or {}
-                if games >= window:
-                    break
-                if "failed" in record:
-                    failed += int(record["failed"])
-                    games += int(record["games"])
-            return failed, games
-
-        return self._once("failures", ask)
-
     def elo(self) -> dict[str, float | None]:
         """Changes of the rating: seen, by ten games, by twenty minutes of work."""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from ludus.runs import ObjectRef
+from ludus.training.states import State
 
 
 class Leave(Exception):  # noqa: N818 - no error: the way out of nested loops
     """Raised between units, or before a phase begins, to end the loop after a commit."""
 
-    def __init__(self, state: Literal["done", "idle", "paused"], reason: str) -> None:
+    def __init__(self, state: State, reason: str) -> None:
         super().__init__(reason)
-        self.state: Literal["done", "idle", "paused"] = state
+        self.state = state
         self.reason = reason
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ludus.runs import Eta, duration_text, replace_file
 from ludus.training.figures import Figures
-from ludus.training.guards import AlertGuard, Guard
+from ludus.training.guards import AlertGuard, Guard, Moment
 from ludus.training.measures import SPEEDS
 from ludus.training.messages import Sender
 from ludus.training.past import Past
@@ -61,6 +61,7 @@ class Reporter:
         self._figures = Figures(
             session, past=self._past, progress=self._share_done, seconds_left=self._seconds_left
         )
+        session.eta_seconds = self._seconds_left
 
     def _amount(self, phase: Phase | None) -> float:
         """Iterations done, the one in progress by the usual share of its phases."""
@@ -183,6 +184,13 @@ class Reporter:
                 figures.update(own())
         return figures
 
+    def _look_at_alerts(self) -> None:
+        """After each phase, so that the last one of a run is not left out either."""
+        moment = Moment(self._session, None, self, time.monotonic(), self.figures)
+        for guard in self._guards:
+            if isinstance(guard, AlertGuard):
+                guard.tell(moment)
+
     def _alerts(self) -> list[dict[str, Any]]:
         """Active alerts."""
         found = [guard.active() for guard in self._guards if isinstance(guard, AlertGuard)]
@@ -203,6 +211,8 @@ class Reporter:
             self._eta.total = self._total()
             self._eta.update(self._amount(phase))
         session, run = self._session, self._session.run
+        if state == "training" and phase is None:
+            self._look_at_alerts()
         view: Mapping[str, Any] = phase.view() if phase is not None else {}
         remembered = self._remembered(view)
         figures = self._gather(phase)
@@ -228,8 +238,8 @@ class Reporter:
                 "figures": figures,
                 "guards": [guard.state().as_json() for guard in self._guards],
                 "alerts": self._alerts(),
-                "memory": {},
-                "pending": {},
+                "memory": session.memory,
+                "pending": session.pending,
                 "losses": {key: value for key, value in remembered.items() if key in self._losses},
                 "gate": {
                     "last": remembered["gate"],

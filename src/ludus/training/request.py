@@ -15,7 +15,7 @@ from typing import Any
 
 from ludus.errors import ConfigError, RunError, UserError
 from ludus.runs import Run, is_run, lock_holder
-from ludus.training.keys import Given, flat_values, flatten, known_keys, merge, validate
+from ludus.training.keys import Given, changed_values, flat_values, flatten, known_keys, validate
 from ludus.training.layers import (
     Asked,
     Recipe,
@@ -195,7 +195,7 @@ class TrainRequest:
             )
         entry = game_of_run(run, game)
         explicit = explicit_layers(asked)
-        changes = differences(explicit, current_settings(run), str(path))
+        changes = differences(explicit, current_settings(run, coming=True), str(path))
         return cls(
             recipe=recipe.name,
             path=str(path),
@@ -266,14 +266,20 @@ def _which(recipe: Recipe, game: str | None, new: bool) -> Path:
     return RUNS / f"{name}-{number}"
 
 
-def current_settings(run: Run) -> Settings:
-    """Settings of a run with the changes it was told since its birth."""
+def current_settings(run: Run, *, coming: bool = False) -> Settings:
+    """Settings of a run with the changes it was told since its birth.
+
+    Args:
+        run: the run.
+        coming: with those that wait for its next iteration.
+    """
     tree = {name: run.config[name] for name in Settings.model_fields if name in run.config}
     if not {"run", "model", "training"} <= set(tree):  # sections that came later have defaults
         raise RunError(f"{run.path}/config.resolved.yaml lacks settings: it is no training run")
     flat = flatten(tree, "config.resolved.yaml")
-    for key, value in dict(run.manifest.progress.get("changed") or {}).items():
-        flat[str(key)] = Given(value, "changed at run time")
+    for name in ("changed", "pending") if coming else ("changed",):
+        for key, value in dict(run.manifest.progress.get(name) or {}).items():
+            flat[str(key)] = Given(value, "changed at run time")
     return validate(flat)
 
 
@@ -284,13 +290,11 @@ def differences(explicit: Mapping[str, Given], current: Settings, where: str) ->
         ConfigError: one or more differ and may not change; the sentence names all of them.
     """
     now = flat_values(current)
-    run = {key: Given(value, "run") for key, value in now.items()}
-    wanted = flat_values(validate(merge([run, explicit])))
     may_change = known_keys()
     changes: dict[str, Any] = {}
     refused: list[str] = []
-    for key, value in wanted.items():
-        if value == now[key] or (key == "runtime.backend" and value == "auto"):
+    for key, value in changed_values(explicit, current).items():
+        if key == "runtime.backend" and value == "auto":
             continue
         if may_change[key]:
             changes[key] = value

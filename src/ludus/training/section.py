@@ -12,6 +12,15 @@ def may_change(**extra: Any) -> dict[str, Any]:
     return {"changeable": True, **extra}
 
 
+def next_iteration() -> dict[str, Any]:
+    """Marks a setting that may change and decides what is learned.
+
+    A change waits for the beginning of the next iteration, so that every game of an iteration is
+    played alike and a resumed run does what an undisturbed one does.
+    """
+    return may_change(next_iteration=True)
+
+
 class Section(BaseModel):
     """Settings of one concern: frozen, unknown keys refused."""
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ludus import _core
-from ludus.errors import GameError, LudusError
-from ludus.evaluators import EvaluatorTimes, TimedEvaluator
+from ludus.errors import CorruptError, NumericsError
+from ludus.evaluators import Evaluator, EvaluatorTimes, TimedEvaluator
 from ludus.players import Lanes, PhaseSeconds, SearchPlayer, slots_settings
 from ludus.replay import GameRecords
 from ludus.runs import ObjectRef
+from ludus.training.derived import search_settings
 from ludus.training.measures import (
     RootFigures,
     evaluator_figures,
@@ -23,16 +24,8 @@ from ludus.training.measures import (
     result_counts,
     timeout_rate,
 )
-from ludus.training.session import Session, now_ms, search_settings
-
-_LOOK_AT = 1000
-"""Decisions before the rate of fallbacks means something."""
-
-_MOST_FALLBACKS = 0.01
-"""Share of decisions whose search gave no policy past which the run stops (decisions, failures)."""
-
-_MOST_FAILURES = 0.01
-"""Share of games that their own rules may end before the run stops; two are always let pass."""
+from ludus.training.session import Session, now_ms
+from ludus.training.stream import GameStream, score_figures
 
 _ROOTS_EVERY = 4
 """Units between two looks at search roots, where ``root_sample_every`` logs none of them."""
@@ -84,7 +77,11 @@ class SelfplayPhase:
         )
         self._done = self.total - len(ids)
         self._lanes = Lanes(
-            self._slots, [player], rules, max(1, min(session.lanes, self._slots.groups))
+            self._slots,
+            [player],
+            rules,
+            max(1, min(session.lanes, self._slots.groups)),
+            group_size=settings.selfplay.group_size,
         )
         self._units = 0
         self._failed = 0
@@ -103,6 +100,7 @@ class SelfplayPhase:
         else:
             session.record["selfplay"] = {"started_ms": now_ms(), "games": 0}
         self._before = dict(self._slots.counters())
+        self._stream = GameStream(session, self._before)
 
     def _search(self) -> dict[str, Any]:
         """The champion's search with noise and temperature."""
@@ -150,7 +148,7 @@ class SelfplayPhase:
         games = len(columns["game_id"])
         if games:
             records = GameRecords(columns)
-            records.validate(self._session.rules)
+            self._validate(records)
             self._session.replay.add(records)
             self._done += games
             self._here += games
@@ -160,13 +158,13 @@ class SelfplayPhase:
             for name, count in result_counts(records.columns["returns"]).items():
                 counters.add(name, count)
             self._session.flush_shards()
+            rate = self._here / max(1e-3, time.monotonic() - self._started)
+            self._stream.add(records, self._slots.counters(), rate)
         self._units += 1
         every = self._session.settings.selfplay.root_sample_every
         # A short phase is looked at as soon as there is a root.
         if self._roots.roots == 0 or self._units % (every or _ROOTS_EVERY) == 0:
             self._look_at_roots(log=every > 0)
-        self._check_fallbacks()
-        self._check_failures()
         return left
 
     def _totals(self) -> dict[str, Any]:
@@ -188,31 +186,45 @@ class SelfplayPhase:
         times.merge(self._timer.times())
         return times
 
-    def _check_fallbacks(self) -> None:
-        totals = self._totals()
-        if totals["decisions"] >= _LOOK_AT:
-            rate = totals["fallbacks"] / totals["decisions"]
-            if rate > _MOST_FALLBACKS:
-                raise LudusError(
-                    f"self-play: {rate:.1%} of the searches gave no policy and fell back to "
-                    "uniform; the run stops before it learns from them"
-                )
+    def _validate(self, records: GameRecords) -> None:
+        """Refuse games with numbers that no game can have, before they reach the replay.
 
-    def _check_failures(self) -> None:
-        """Games whose rules raised are left out; many of them mean that the rules are broken."""
+        Raises:
+            NumericsError: the sentence names the game and the ply.
+        """
+        try:
+            records.validate(self._session.rules)
+        except CorruptError as error:
+            raise NumericsError(str(error), place="game record") from error
+
+    def fallbacks(self) -> tuple[int, int]:
+        """Searches that gave no policy and decisions, in the iteration."""
+        totals = self._totals()
+        return int(totals["fallbacks"]), int(totals["decisions"])
+
+    def lost_games(self) -> tuple[list[tuple[int, str]], int]:
+        """Number and reason of the games that their own rules ended last, as the slots keep them.
+
+        Returns: those kept, told before or not, and how many more were lost since the last call.
+        """
         failed = int(self._slots.counters()["failed"])
         if failed == self._failed:
-            return
-        self._failed = failed
-        session = self._session
-        failures = self._slots.failures()
-        last = failures[-1][1]
-        session.run.events.append("games_failed", failed=failed, game=failures[-1][0], error=last)
-        if failed > max(2, _MOST_FAILURES * self.total):
-            raise GameError(
-                f"self-play: the rules of {session.entry.name} ended {failed} of {self.total} "
-                f"games: {last}; the run stops, mend {session.entry.source} and start it again"
-            )
+            return [], 0
+        kept = [(int(game), str(sentence)) for game, sentence in self._slots.failures()]
+        new, self._failed = failed - self._failed, failed
+        # Few failures are all kept; of many only the last few are, and the rest is a number.
+        return kept, 0 if failed == len(kept) else max(0, new - len(kept))
+
+    @property
+    def evaluators(self) -> tuple[Evaluator, ...]:
+        """Who answers."""
+        return (self._timer,)
+
+    def memory(self) -> Mapping[str, int]:
+        """Bytes by component: the trees of all slots, by the mean of the finished searches."""
+        now = self._slots.counters()
+        each = now["node_bytes"] / max(1, now["searched"])
+        return {"trees": round(each * self._session.settings.selfplay.slots)}
 
     def _look_at_roots(self, *, log: bool) -> None:
         """Count the policies of sampled roots; the first two go to the log, if any do."""
@@ -236,6 +248,7 @@ class SelfplayPhase:
 
     def save(self) -> tuple[dict[str, ObjectRef], dict[str, Any]]:
         """Moves and dice of the games in flight; searches in progress are redone."""
+        self._stream.save()
         flight = self._slots.in_flight()
         ref = self._session.run.put_object("flight", flight, {"games": len(flight["game_id"])})
         return {"flight": ref}, {
@@ -316,6 +329,11 @@ class SelfplayPhase:
             "expansions_per_second": totals["expansions"] / seconds,
             **evaluator_figures(times, seconds),
             **self._roots.figures(),
+            **score_figures(
+                mine,
+                margin_weight=session.settings.search.margin_weight,
+                margin_scale=session.rules.margin_scale,
+            ),
             "sampled_roots": self._roots.roots,
             "budgets": self._budgets,
             "lanes": session.lanes,
@@ -335,6 +353,9 @@ class SelfplayPhase:
             knobs=knobs(session),
             **figures,
         )
+        counters, rate = self._slots.counters(), figures["games_per_second"]
+        self._stream.finish(self._first + self.total, counters, rate)
+        self._stream.save()
         pruned = window.prune()
         if pruned is not None:
             pruned.pop("event")

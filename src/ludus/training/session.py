@@ -14,16 +14,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ludus import _core
 from ludus.evaluators import NetworkEvaluator, TimedEvaluator
 from ludus.games import GameEntry
-from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
-from ludus.nets import Network, build, describe, load_arrays
+from ludus.learners import AlphaZeroLearner
+from ludus.nets import describe, load_arrays
 from ludus.players import SearchPlayer, evaluation_settings
 from ludus.replay import ReplaySchema, ReplayStore
-from ludus.runs import Manifest, ObjectRef, Run
+from ludus.runs import Command, Manifest, ObjectRef, Run, manifest_name
+from ludus.training.book import ErrorBook
+from ludus.training.derived import learner_settings, make_network, search_settings
 from ludus.training.schedules import Schedule
 from ludus.training.settings import Settings
+from ludus.training.states import State
 
 Weights = dict[str, npt.NDArray[np.float32]]
 PHASES = ("selfplay", "train", "gate", "evaluate")
@@ -48,60 +50,6 @@ class Model:
     unit: int
 
 
-def make_network(rules: _core.Game, settings: Settings) -> Network:
-    """The run's first network: its weights follow from the run's seed."""
-    return build(
-        rules,
-        kind=settings.model.kind,
-        hidden=settings.model.hidden_dim,
-        channels=settings.model.channels,
-        head_channels=settings.model.head_channels,
-        blocks=settings.model.num_blocks,
-        margin=settings.model.margin_head,
-        seed=_core.derive_seed(settings.run.seed, "weights", 0),
-    )
-
-
-def learner_settings(settings: Settings) -> AlphaZeroSettings:
-    """The learner's view of the settings, where a schedule begins."""
-    training = settings.training
-    return AlphaZeroSettings(
-        batch_size=training.batch_size,
-        learning_rate=training.learning_rate.at(0),
-        schedule=training.schedule,
-        warmup_steps=training.warmup_steps,
-        final_fraction=training.final_fraction,
-        weight_decay=training.weight_decay,
-        grad_clip=training.grad_clip,
-        value_weight=training.value_weight,
-        margin_weight=training.aux_margin_lambda if settings.model.margin_head else 0.0,
-        value_mix=training.value_mix.at(0),
-        ema_decay=training.ema_decay,
-        optimizer_across_iterations=training.optimizer,
-        threads=max(1, training.threads),
-    )
-
-
-def search_settings(settings: Settings, rules: _core.Game) -> dict[str, Any]:
-    """The search as ``ludus._core.Slots`` wants it, without noise and temperature."""
-    search = settings.search
-    return {
-        "rule": search.rule,
-        "simulations": [
-            search.budget_by_kind.get(kind, search.budget) for kind in rules.decision_kinds
-        ],
-        "c_puct": search.c_puct,
-        "fpu_reduction": search.fpu_reduction,
-        "considered": search.considered,
-        "c_visit": search.c_visit,
-        "c_scale": search.c_scale,
-        "q_spread": search.q_spread,
-        "virtual_loss": search.virtual_loss,
-        "max_inflight": search.max_inflight_per_game,
-        "margin_weight": search.margin_weight,
-    }
-
-
 class Session:
     """A run that is being trained.
 
@@ -116,8 +64,19 @@ class Session:
         rejections: candidates rejected in a row.
         lanes: threads that play.
         note: shows a sentence to the user, if one is there.
+        eta_seconds: the estimate that the status shows; None where nobody has one.
+        started_ms: when this process took up the run, milliseconds since 1970.
         net: a network of the run's shape, to make evaluators with.
         game: what finds the game since it has moved; None where the run's birth says it.
+        pending: settings that take effect with the next iteration, by dotted key.
+        playing: whether the phase has been taken up in this process.
+        obeyed: commands whose effect is not committed yet; their files go with the commit.
+        pausing: the iteration at whose end the run pauses, if it was asked to.
+        left: state that the last process left the run in on purpose, None while one works on it.
+        book: errors of the run, and what guards have done.
+        memory: newest report of the memory guard: bytes by component, ``total``, ``budget``,
+            ``growth`` and ``fragmentation``; None where unknown.
+        suspicion: why the numbers are not to be trusted now; commits are not marked good then.
     """
 
     def __init__(self, run: Run, entry: GameEntry, settings: Settings, lanes: int) -> None:
@@ -128,15 +87,25 @@ class Session:
         self.settings = settings
         self.lanes = lanes
         self.note: Callable[[str], None] = lambda text: None
+        self.eta_seconds: Callable[[], float | None] = lambda: None
+        self.started_ms = now_ms()
         self.iteration = 0
         self.phase = PHASES[0]
         self.saved: dict[str, Any] | None = None
         self.rejections = 0
         self.changed: dict[str, Any] = {}
+        self.pending: dict[str, Any] = {}
+        self.obeyed: list[Command] = []
+        self.left: State | None = None
+        self.pausing: int | None = None
+        self.playing = False
         self.limits: dict[str, Any] = {}
         self.champion_checkpoint: str | None = None
         self.environment: dict[str, Any] | None = None
         self.game: str | None = None
+        self.book = ErrorBook()
+        self.suspicion: str | None = None
+        self.memory: dict[str, float | None] = {}
         self.candidate: Model | None = None
         self.net = make_network(self.rules, settings)
         self.learner = AlphaZeroLearner(
@@ -173,12 +142,16 @@ class Session:
         weights = arrays_of(self.net)
         self.champion = self.first = self.put_model("champion", 0, weights)
 
-    def restore(self) -> None:
+    def restore(self, alive: Callable[[], None] = lambda: None) -> None:
         """The state of the commit that the run stands at.
+
+        Args:
+            alive: called now and then, for heartbeats.
 
         Raises:
             CorruptError, VersionError: what the commit names is damaged or foreign.
         """
+        started = time.monotonic()
         manifest = self.run.manifest
         progress, objects = manifest.progress, manifest.objects
         self.iteration = int(progress["iteration"])
@@ -186,27 +159,44 @@ class Session:
         self.saved = progress.get("saved")
         self.rejections = int(progress["rejections"])
         self.changed = dict(progress.get("changed") or {})
+        self.pending = dict(progress.get("pending") or {})
+        self.left = progress.get("left")
+        self.pausing = progress.get("pausing")
         self.champion_checkpoint = progress.get("champion_checkpoint")
         self.game = progress.get("game")
         self.first = self._model(objects["first"], int(progress["units"]["first"]))
         self.champion = self._model(objects["champion"], int(progress["units"]["champion"]))
+        self.candidate = None
         if "candidate" in objects:
             unit = int(progress["units"]["candidate"])
             self.candidate = self._model(objects["candidate"], unit)
         arrays, _ = self.run.get_object(objects["learner"])
         self.learner.restore(arrays)
+        self._learner_ref = None  # of the state before, if this is no fresh session
         files, index = self.run.get_index(objects["replay"])
         self._shards = {ref.path: ref for ref in files}
         tail, _ = self.run.get_object(objects["tail"])
         replay = self.settings.replay
+
+        def load(name: str) -> bytes:
+            alive()
+            return self.run.store.read(self._shards[name])
+
         self.replay = ReplayStore.restore(
             self.schema,
             tail,
             index,
-            lambda name: self.run.store.read(self._shards[name]),
+            load,
             games_per_shard=replay.games_per_shard,
             capacity_shards=replay.capacity_shards,
             capacity_samples=replay.capacity_samples,
+        )
+        self.run.events.append_if_possible(
+            "checkpoint_loaded",
+            path=f"manifests/{manifest_name(manifest.sequence)}",
+            kind="commit",
+            bytes=sum(ref.size for ref in (*objects.values(), *files)),
+            seconds=round(time.monotonic() - started, 6),
         )
 
     def _model(self, ref: ObjectRef, unit: int) -> Model:
@@ -332,11 +322,16 @@ class Session:
             "saved": saved,
             "rejections": self.rejections,
             "changed": self.changed,
+            "pending": self.pending,
+            "obeyed": [command.source for command in self.obeyed],
+            "left": self.left,
+            "pausing": self.pausing,
             "limits": self.limits,
             "units": units,
             "champion_checkpoint": self.champion_checkpoint,
             "environment": self.environment,
             "game": self.game,
+            "guards": self.book.as_json(),
         }
 
     def summary(self) -> dict[str, Any]:
@@ -365,9 +360,21 @@ class Session:
             saved: JSON of the phase in progress; None when the phase is yet to begin.
         """
         self.flush_shards()
-        return self.run.commit(
-            self.progress(saved), {**self.objects(), **objects}, summary=self.summary()
+        manifest = self.run.commit(
+            self.progress(saved),
+            {**self.objects(), **objects},
+            summary=self.summary(),
+            good=self.suspicion is None,
         )
+        for command in self.obeyed:  # the commit says so: a restart does not obey them again
+            self.run.control.done(command)
+        self.obeyed.clear()
+        return manifest
+
+    @property
+    def begun_games(self) -> int:
+        """Games of self-play begun and ended since the run's birth, those that were lost too."""
+        return self.run.counters["selfplay_games"] + self.book.totals.get("game", 0)
 
     # -- history ------------------------------------------------------------------------------
 

@@ -18,64 +18,16 @@ from ludus.training.operating_settings import (
     LoggingSettings,
     MetricsSettings,
 )
+from ludus.training.run_settings import MAX_SEED, RunSettings
 from ludus.training.schedules import Schedule
 from ludus.training.section import Section as _Section
 from ludus.training.section import may_change as _may_change
+from ludus.training.section import next_iteration as _next_iteration
 
-MAX_SEED = 2**63 - 1
-"""Seeds are below 2**63, so that every reader of YAML and JSON keeps them whole."""
-
+__all__ = ["MAX_SEED", "RunSettings", "Settings"]
 
 Budget = Annotated[int, Field(ge=0, le=60000)]
 """Simulations of a decision."""
-
-
-class RunSettings(_Section):
-    """The job as a whole."""
-
-    seed: int = Field(1, ge=0, le=MAX_SEED, description="Every random number follows from it.")
-    deterministic: bool = Field(
-        True,
-        description="Refuse to go on where numbers would come out differently (another torch, "
-        "backend, CPU) unless --accept-change is given; otherwise only record it.",
-    )
-    commit_seconds: float = Field(
-        60.0,
-        ge=0.5,
-        le=3600,
-        json_schema_extra=_may_change(),
-        description="Progress becomes durable this often, and at each phase end, pause and stop.",
-    )
-    total_iterations: int | None = Field(
-        None,
-        ge=0,
-        json_schema_extra=_may_change(),
-        description="Absolute cap of iterations of the run directory; null for none.",
-    )
-    total_games: int | None = Field(
-        None,
-        ge=1,
-        json_schema_extra=_may_change(),
-        description="The run ends with the iteration in which its self-play games reach this.",
-    )
-    keep_checkpoints: int = Field(
-        5,
-        ge=1,
-        json_schema_extra=_may_change(),
-        description="Newest checkpoints kept; the champion's is never removed.",
-    )
-    warn_free_mb: int = Field(
-        2000,
-        ge=0,
-        json_schema_extra=_may_change(),
-        description="Free disk space in MB under which a warning is given.",
-    )
-    floor_free_mb: int = Field(
-        512,
-        ge=0,
-        json_schema_extra=_may_change(),
-        description="Free disk space in MB under which the run waits for space.",
-    )
 
 
 class ModelSettings(_Section):
@@ -102,20 +54,29 @@ class SearchSettings(_Section):
     """The tree search of self-play; gating and evaluation change only what they name."""
 
     rule: Literal["puct", "gumbel"] = Field("gumbel", description="Rule at the root.")
-    budget: int = Field(32, ge=0, le=60000, description="Simulations of a decision.")
+    budget: int = Field(
+        32,
+        ge=0,
+        le=60000,
+        json_schema_extra=_next_iteration(),
+        description="Simulations of a decision.",
+    )
     budget_by_kind: dict[str, Budget] = Field(
         {},
+        json_schema_extra=_next_iteration(),
         description="Simulations of decisions of a kind that the game names (`ludus games --json`),"
         " where they differ from `budget`.",
     )
     budget_scale: Schedule = Field(
         Schedule(kind="constant", clock="iteration", start=1.0),
+        json_schema_extra=_next_iteration(),
         description="Factor of all budgets in self-play, by iteration or game.",
     )
     full_fraction: float = Field(
         1.0,
         gt=0,
         le=1,
+        json_schema_extra=_next_iteration(),
         description="Share of self-play decisions that are searched with the whole budget; the "
         "others get fast_budget and teach no policy (playout cap). 1 is off.",
     )
@@ -123,13 +84,23 @@ class SearchSettings(_Section):
         8,
         ge=1,
         le=60000,
+        json_schema_extra=_next_iteration(),
         description="Simulations of a decision that the playout cap makes fast; below the budget.",
     )
     c_puct: float = Field(1.25, ge=0, description="Weight of the prior in PUCT.")
     fpu_reduction: float = Field(0.25, ge=0, le=2, description="First-play urgency below the node.")
-    dirichlet_alpha: float = Field(0.3, gt=0, description="Of the root noise (PUCT, self-play).")
+    dirichlet_alpha: float = Field(
+        0.3,
+        gt=0,
+        json_schema_extra=_next_iteration(),
+        description="Of the root noise (PUCT, self-play).",
+    )
     dirichlet_fraction: float = Field(
-        0.25, ge=0, le=1, description="Share of the root noise (PUCT, self-play)."
+        0.25,
+        ge=0,
+        le=1,
+        json_schema_extra=_next_iteration(),
+        description="Share of the root noise (PUCT, self-play).",
     )
     considered: int = Field(16, ge=1, description="Actions that halving starts from (Gumbel).")
     c_visit: float = Field(50.0, ge=0, description="Offset of visits in the weight of Q (Gumbel).")
@@ -156,6 +127,7 @@ class SelfplaySettings(_Section):
     )
     temperature: Schedule = Field(
         Schedule(kind="constant", clock="ply", start=1.0),
+        json_schema_extra=_next_iteration(),
         description="Of the played action; clock ply, game or iteration.",
     )
     root_sample_every: int = Field(

@@ -109,7 +109,8 @@ class Supervisor:
         try:
             return self._work()
         finally:
-            self._outside.close(hurry=lambda: self._interrupts > 1)
+            asked = self._interrupts > 0
+            self._outside.close(asked=asked, hurry=lambda: self._interrupts > asked)
             for name, handler in old.items():
                 signal.signal(name, handler)
             os.close(self._wake_read)
@@ -283,6 +284,8 @@ class Supervisor:
         uncommitted, watchdog = message.get("uncommitted_seconds"), message.get("watchdog")
         if isinstance(uncommitted, int | float):
             self._uncommitted = (float(uncommitted), time.monotonic())
+        elif self._uncommitted[0] is None:  # the run is open; nothing was done in it yet
+            self._uncommitted = (0.0, time.monotonic())
         if self._patience.progress_seconds is None and isinstance(watchdog, int | float):
             self._watchdog = max(1.0, float(watchdog))
         self._outside.waiting(message)
@@ -316,7 +319,7 @@ def _code_text(code: int) -> str:
 def supervise(request: TrainRequest) -> int:
     """Train as asked, showing progress on stderr; returns the exit code of the command."""
     if request.nothing_to_do:
-        print(request.nothing_to_do, file=sys.stderr)
+        sys.stderr.write(request.nothing_to_do + "\n")
         return 0
     with make_view() as view:
         return Supervisor(request, view).run()

@@ -7,18 +7,22 @@ to the descriptor, obeys ``stop`` on its standard input and dies when that ends.
 from __future__ import annotations
 
 import ctypes
-import faulthandler
 import json
 import os
 import signal
 import sys
 import threading
-import traceback
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
+from ludus import logs
+
+if TYPE_CHECKING:
+    from ludus.training.operating_settings import LoggingSettings
+
+_LOG = logs.get_logger("training")
 _PR_SET_PDEATHSIG = 1
-_LOGS_KEPT = 10
 
 
 def die_with_parent() -> None:
@@ -53,16 +57,11 @@ class _Asked:
         self.stop = True
 
 
-def _log_to(directory: Path, incarnation: str) -> Path:
+def _log_to(directory: Path, settings: LoggingSettings) -> Path:
     """Send stderr of this process, crashes of native code too, to a log of the run."""
-    path = directory / f"training_{os.getpid()}-{incarnation}.log"
-    old = sorted(directory.glob("training_*.log"), key=lambda entry: entry.stat().st_mtime)
-    for entry in old[:-_LOGS_KEPT]:
-        entry.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
-    faulthandler.enable(file=sys.stderr)
+    path = logs.new_log(directory)
+    logs.redirect_stderr(path)
+    logs.configure(settings.level, json_output=settings.json_output, file=path, console=False)
     return path
 
 
@@ -97,7 +96,7 @@ def main(arguments: list[str]) -> int:
         sender.send("end", state="error", code=2, text=str(error))
         return 2
     except (DurabilityError, NumericsError, LudusError, MemoryError, OSError) as error:
-        traceback.print_exc()
+        _failed(error)
         sender.send(
             "end",
             state="error",
@@ -108,9 +107,14 @@ def main(arguments: list[str]) -> int:
         )
         return 1
     except Exception as error:  # noqa: BLE001 - the last stop of this process
-        traceback.print_exc()
+        _failed(error)
         sender.send("end", state="error", code=1, text=f"{type(error).__name__}: {error}")
         return 1
+
+
+def _failed(error: BaseException) -> None:
+    """Write the traceback to the log, or to stderr before there is one."""
+    _LOG.error(f"{type(error).__name__}: {error}", event="failed", exception=error)
 
 
 def _train(request: object, sender: object, asked: _Asked) -> int:
@@ -130,6 +134,8 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
 
     def note(text: str) -> None:
         sender.send("note", text=text)
+        bad = text.startswith(("warning:", "error:", "health:"))
+        _LOG.log(text, "warning" if bad else "info", event="note")
 
     session = open_session(request, note)
     with session.run as run:
@@ -137,7 +143,7 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
         if request.restarts:
             tell_restarts(session, request.restarts)
             sender.send("told", restarts=len(request.restarts))
-        log = _log_to(run.path / "logs", run.incarnation)
+        log = _log_to(run.path / "logs", session.settings.logging)
         word = "training" if request.create or run.fresh else "going on with"
         note(f"{word} {run.path} (seed {run.manifest.seed}, iteration {session.iteration})")
         try:
@@ -154,5 +160,6 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
 if __name__ == "__main__":
     code = main(sys.argv[1:])
     # Lanes and the thread at stdin may still run: there is nothing left to clean up.
+    logs.close()
     sys.stderr.flush()
     os._exit(code)

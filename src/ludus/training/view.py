@@ -81,7 +81,8 @@ class PlainView:
 
     def note(self, text: str) -> None:
         """Show a sentence."""
-        print(text, file=self._stream, flush=True)
+        self._stream.write(text + "\n")
+        self._stream.flush()
 
     def __enter__(self) -> PlainView:
         return self

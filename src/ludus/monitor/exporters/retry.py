@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
+
+from ludus.logs import get_logger
 
 T = TypeVar("T")
 
@@ -14,7 +15,7 @@ FACTOR = 2.0
 RETRIED: tuple[type[Exception], ...] = (ConnectionError, TimeoutError, RuntimeError)
 """Kinds of errors after which another attempt makes sense; others are raised at once."""
 
-_log = logging.getLogger(__name__)
+_LOG = get_logger("monitor.exporters")
 
 
 def with_retry(
@@ -24,7 +25,7 @@ def with_retry(
     attempts: int = ATTEMPTS,
     factor: float = FACTOR,
     sleep: Callable[[float], None] = time.sleep,
-    tell: Callable[[str], None] = _log.warning,
+    tell: Callable[[str], None] = _LOG.warning,
 ) -> T:
     """Do something, several times if need be.
 

@@ -94,7 +94,7 @@ class Delivery:
         self.delivered = self.failed = self.dropped = 0
         self._about, self._log, self._note = dict(about), log, note
         self._pauses = pauses
-        self._queue: queue.Queue[dict[str, Any]] = queue.Queue(_MOST_WAITING)
+        self._queue: queue.Queue[dict[str, Any] | None] = queue.Queue(_MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
         self._told: set[str] = set()
@@ -126,15 +126,17 @@ class Delivery:
         self._closed.set()
         if self._child is not None:
             _end(self._child)
+        if self._thread is not None:
+            with contextlib.suppress(queue.Full):
+                self._queue.put_nowait(None)  # wakes the thread
+            self._thread.join(1.0)
 
     def _work(self) -> None:
         while not self._closed.is_set():
+            document = self._queue.get()
             try:
-                document = self._queue.get(timeout=0.5)
-            except queue.Empty:
-                continue
-            try:
-                self._deliver(document)
+                if document is not None:
+                    self._deliver(document)
             finally:
                 self._queue.task_done()
 
@@ -174,6 +176,8 @@ class Delivery:
     def _run(self, target: Target, document: Mapping[str, Any]) -> None:
         def began(child: subprocess.Popen[bytes] | None) -> None:
             self._child = child
+            if child is not None and self._closed.is_set():
+                _end(child)
 
         output = b""
         try:

@@ -30,37 +30,43 @@ class AlertGuard:
         self._settings = session.settings
         self._engine = AlertEngine(in_force(session.settings))
         self._looked: float | None = None
-        self._since: dict[str, int] = {}
+        self._raised: list[AlertRule] = []
+        self._since: dict[str, tuple[int, str]] = {}
         self._count = session.run.counters["alerts"]
         self._left = standing(session.run.path)
         self._engine.restore(self._left, time.monotonic())
         self._since.update(self._left)
 
     def look(self, moment: Moment) -> None:
-        """Look every ``alerts.every_seconds``, and whenever a phase is done.
+        """Look every ``alerts.every_seconds``, and act on what was raised since the last time.
 
         Raises:
             Hold: a rule with the action ``pause`` was raised.
             ReturnToGood: one with the action ``return``.
         """
+        every = moment.session.settings.alerts.every_seconds
+        if self._looked is None or moment.now - self._looked >= every:
+            self.tell(moment)
+        raised, self._raised = self._raised, []
+        self._act(moment, raised)
+
+    def tell(self, moment: Moment) -> None:
+        """Look now, tell what changed, and act at the next :meth:`look`: between two phases."""
         settings = moment.session.settings
         if settings is not self._settings:
             self._settings = settings
             self._tell(moment, self._engine.replace(in_force(settings)))
-        due = self._looked is None or moment.now - self._looked >= settings.alerts.every_seconds
-        if moment.phase is not None and not due:
-            return
-        first, self._looked = self._looked is None, moment.now
-        if first:
+        if self._looked is None:
             self._drop_unknown(moment)
+        self._looked = moment.now
         changes = self._engine.look(moment.figures(), moment.now)
         self._tell(moment, changes)
-        self._act(moment, [change.rule for change in changes if change.kind == "raised"])
+        self._raised += [change.rule for change in changes if change.kind == "raised"]
 
     def _drop_unknown(self, moment: Moment) -> None:
         """Clear alerts of earlier processes whose rules are not looked at any more."""
         for name in [name for name in self._left if name not in self._engine.active]:
-            del self._since[name]
+            self._since.pop(name, None)
             moment.session.run.events.append_if_possible(
                 "alert_cleared", name=name, metric=None, value=None, message=f"{name}: no such rule"
             )
@@ -83,7 +89,7 @@ class AlertGuard:
                 continue
             why = fall_text(run.iterations) if rule.metric.startswith("elo") else None
             message += "" if why is None else f" ({why})"
-            self._since[rule.name] = time.time_ns() // 1_000_000
+            self._since[rule.name] = (time.time_ns() // 1_000_000, message)
             self._count = run.counters.add("alerts")
             fields = fields_of(rule, change.value, message)
             run.events.append_if_possible("alert", iteration=moment.session.iteration, **fields)
@@ -95,25 +101,25 @@ class AlertGuard:
             for rule in raised:
                 if rule.action != action:
                     continue
-                value = self._engine.active[rule.name][1]
-                text = "alert " + sentence(rule, value, raised=True)
+                known = self._engine.active.get(rule.name)
+                if known is None:  # it has cleared since
+                    continue
+                text = "alert " + sentence(rule, known[1], raised=True)
                 if action == "return":
                     raise ReturnToGood(self.name, text)
                 raise Hold(self.name, text, lambda rule=rule: _over(rule, moment))  # type: ignore[misc]
 
     def resumed(self, moment: Moment) -> None:
         """A hold is over: what is active now does not hold again before it was cleared."""
-        self._looked = None if self._looked is None else moment.now
+        self._raised = []
 
     def active(self) -> list[dict[str, Any]]:
-        """Active alerts for ``status.json``."""
-        return [
-            {
-                **fields_of(rule, value, sentence(rule, value, raised=True)),
-                "since_ms": self._since.get(name),
-            }
-            for name, (rule, value) in self._engine.active.items()
-        ]
+        """Active alerts for ``status.json``: what was said when they were raised, values of now."""
+        found = []
+        for name, (rule, value) in self._engine.active.items():
+            since, message = self._since.get(name, (None, ""))
+            found.append({**fields_of(rule, value, message), "since_ms": since})
+        return found
 
     def state(self) -> GuardState:
         """Which alerts are active."""
@@ -150,8 +156,8 @@ def sentence(rule: AlertRule, value: float | None, *, raised: bool) -> str:
     return f"{rule.name}: {rule.metric} is {shown}, the limit was {rule.limit:.6g}"
 
 
-def standing(run: Path) -> dict[str, int]:
-    """Alerts of the log of events that were raised and not cleared: name -> milliseconds.
+def standing(run: Path) -> dict[str, tuple[int, str]]:
+    """Alerts of the log of events that were raised and not cleared: name -> (ms, message).
 
     The log was cut to the commit when the run was opened, so this is what counters say too. Only
     its last megabyte is read; an alert that is older is raised anew.
@@ -164,7 +170,7 @@ def standing(run: Path) -> dict[str, int]:
             lines = file.read().split(b"\n")
     except OSError:
         return {}
-    found: dict[str, int] = {}
+    found: dict[str, tuple[int, str]] = {}
     for line in lines:
         if b'"alert' not in line:
             continue
@@ -175,7 +181,10 @@ def standing(run: Path) -> dict[str, int]:
         if not isinstance(record, dict) or not isinstance(record.get("name"), str):
             continue
         if record.get("event") == "alert":
-            found[record["name"]] = int(record.get("ts_ms") or 0)
+            found[record["name"]] = (
+                int(record.get("ts_ms") or 0),
+                str(record.get("message", "")),
+            )
         elif record.get("event") == "alert_cleared":
             found.pop(record["name"], None)
     return found

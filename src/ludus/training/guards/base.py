@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ludus.errors import LudusError
+
 if TYPE_CHECKING:
     from ludus.training.phases import Phase
     from ludus.training.reporter import Reporter
@@ -32,6 +34,19 @@ class ReturnToGood(Exception):  # noqa: N818 - no error: the way back
         super().__init__(reason)
         self.guard = guard
         self.reason = reason
+
+
+class Rebuild(Exception):  # noqa: N818 - no error: a way to free memory
+    """Raised between units: the phase is saved, dropped and made anew, without its spare memory."""
+
+    def __init__(self, guard: str, reason: str) -> None:
+        super().__init__(reason)
+        self.guard = guard
+        self.reason = reason
+
+
+class RestartError(LudusError):
+    """Raised between units: this process must end; its supervisor starts another."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +103,14 @@ class Guard(Protocol):
         Raises:
             Hold: the run must wait.
             ReturnToGood: the run must go back.
+            Rebuild: the phase must be made anew.
+            RestartError: the process must end and be started again.
             Leave: the run must end.
         """
         ...
 
     def resumed(self, moment: Moment) -> None:
-        """A hold that this guard asked for is over: begin to count anew."""
+        """A hold or a return that this guard asked for is over: begin to count anew."""
         ...
 
     def state(self) -> GuardState:

@@ -1,0 +1,103 @@
+"""The chain of a run's stored models: did each training change the weights, and by how much."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ludus.errors import LudusError
+from ludus.monitor.inspect.diff import Tensors, tensor_change
+from ludus.monitor.inspect.findings import Anomaly
+from ludus.runs.objects import hash_file
+from ludus.runs.tensors import decode
+
+EXPLODED = 10.0
+"""By how many times a tensor's norm may grow between two models."""
+
+
+def model_anomalies(run: Path) -> list[Anomaly]:
+    """Damaged, not finite, unchanged and exploded weights among the models of a run.
+
+    Args:
+        run: the directory; its ``models/`` are read in the order of their units.
+    """
+    found: list[Anomaly] = []
+    for role in ("champion", "candidate"):
+        before: tuple[str, Tensors] | None = None
+        for path in sorted((run / "models").glob(f"{role}-*.safetensors")):
+            name = f"models/{path.name}"
+            try:
+                tensors = _verified(path)
+            except FileNotFoundError:
+                continue  # garbage collection of a run in training
+            except (LudusError, OSError) as error:
+                found.append(Anomaly("model_damaged", "error", f"{name}: {error}", {"file": name}))
+                continue
+            found += _alone(name, tensors)
+            if before is not None:
+                found += _after(before, name, tensors)
+            before = (name, tensors)
+    return found
+
+
+def _verified(path: Path) -> Tensors:
+    """The tensors, held against the size and digest in the file beside them."""
+    tensors, _ = decode(path.read_bytes(), path.name)
+    beside = path.with_suffix(".json")
+    if beside.is_file():
+        said: Any = json.loads(beside.read_text(encoding="utf-8"))
+        if said.get("sha256") and hash_file(path)[1] != said["sha256"]:
+            raise LudusError(f"it is not the file that {beside.name} describes")
+    return tensors
+
+
+def _alone(name: str, tensors: Tensors) -> list[Anomaly]:
+    found = []
+    for tensor, array in tensors.items():
+        bad = int(np.count_nonzero(~np.isfinite(array)))
+        if bad:
+            found.append(
+                Anomaly(
+                    "weights_not_finite",
+                    "error",
+                    f"{name}: {bad} of {array.size} numbers of {tensor} are not finite",
+                    {"file": name, "tensor": tensor},
+                )
+            )
+    return found
+
+
+def _after(before: tuple[str, Tensors], name: str, tensors: Tensors) -> list[Anomaly]:
+    earlier, old = before
+    if set(old) != set(tensors):
+        text = f"{name} has other tensors than {earlier}"
+        return [Anomaly("model_shape", "warning", text, {"file": name, "before": earlier})]
+    rows = [
+        tensor_change(tensor, old[tensor], array)
+        for tensor, array in tensors.items()
+        if old[tensor].shape == array.shape
+    ]
+    if rows and all(row["equal"] for row in rows):
+        return [
+            Anomaly(
+                "weights_unchanged",
+                "warning",
+                f"{name} has the weights of {earlier}: the training in between changed nothing",
+                {"file": name, "before": earlier},
+            )
+        ]
+    return [
+        Anomaly(
+            "weights_exploded",
+            "error",
+            f"{name}: the norm of {row['name']} grew from {row['norm_first']:.4g} to "
+            f"{row['norm_second']:.4g} since {earlier}",
+            {"file": name, "before": earlier, "tensor": row["name"]},
+        )
+        for row in rows
+        if row["finite"] and row["norm_first"] > 0
+        if row["norm_second"] > EXPLODED * row["norm_first"]
+    ]

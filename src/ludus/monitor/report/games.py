@@ -1,0 +1,132 @@
+"""Games worth looking at, from the replay of a run: played again by the rules, drawn by the game.
+
+Nothing here knows a game. Rules of a user's own may raise whatever they like: then the report says
+so and goes without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ludus.errors import LudusError
+from ludus.games import GameEntry
+from ludus.replay import GameRecords, ReplaySchema, ShardEntry, decode_shard
+from ludus.runs import Run
+from ludus.training.plays import game_of_run
+
+MOST_GAMES = 4096
+"""Newest games that are looked through."""
+
+MOST_PLIES = 600
+"""Plies of a transcript."""
+
+_DRAWING_LIMIT = 20_000
+
+
+def notable_games(path: Path) -> dict[str, Any]:
+    """The best and the worst of the newest games.
+
+    With points these are the highest score, the biggest win and the lowest score; without, the
+    quickest win and the longest game.
+
+    Returns: ``looked_at`` games, ``games`` (each ``title``, ``game``, ``seats``, ``scores``,
+        ``returns``, ``plies``, ``drawing``, ``moves``), ``problem`` (a sentence, or None).
+    """
+    found: dict[str, Any] = {"looked_at": 0, "games": [], "problem": None}
+    try:
+        run = Run.open(path, write=False)
+        if "replay" not in run.manifest.objects:
+            found["problem"] = "No game is finished yet."
+            return found
+        entry = game_of_run(run)
+        records = _newest(run)
+        found["looked_at"] = len(records)
+        if not len(records):
+            found["problem"] = "No game is finished yet."
+        for title, row in _choose(records, has_scores=entry.has_scores):
+            found["games"].append({"title": title, **_told(entry, records.take([row]))})
+    except (LudusError, OSError) as error:
+        found["problem"] = f"Games cannot be shown: {error}"
+    except Exception as error:  # noqa: BLE001 - rules and drawings of users may raise anything
+        found["problem"] = f"Games cannot be shown: {type(error).__name__}: {error}"
+    return found
+
+
+def _newest(run: Run) -> GameRecords:
+    """The newest committed games, in order of id."""
+    objects = run.manifest.objects
+    files, index = run.get_index(objects["replay"])
+    refs = {ref.path: ref for ref in files}
+    schema = ReplaySchema(**index["schema"])
+    arrays, _ = run.get_object(objects["tail"])
+    parts = [GameRecords(arrays)]
+    count = len(parts[0])
+    for about in reversed(index["shards"]):
+        if count >= MOST_GAMES:
+            break
+        entry = ShardEntry(**about)
+        read = run.store.read
+        parts.append(
+            decode_shard(schema, entry, read(refs[entry.name]), read(refs[entry.meta_name]))
+        )
+        count += entry.games
+    records = GameRecords.concatenate(parts).sorted()
+    return records.slice(max(0, len(records) - MOST_GAMES), len(records))
+
+
+def _choose(records: GameRecords, *, has_scores: bool) -> Iterator[tuple[str, int]]:
+    """Titles and positions of the games to show; of equals, the first one."""
+    if not len(records):
+        return
+    scores, plies = records.columns["scores"], records.columns["plies"]
+    if has_scores and (scores != scores[0, 0]).any():
+        yield "Highest score", int(np.argmax(scores.max(1)))
+        if records.seats > 1:
+            yield "Biggest win", int(np.argmax(scores.max(1) - scores.min(1)))
+        yield "Lowest score", int(np.argmin(scores.min(1)))
+        return
+    won = (records.columns["returns"] > 0).any(1)
+    if won.any():
+        yield "Quickest win", int(np.argmin(np.where(won, plies, np.iinfo(plies.dtype).max)))
+    yield "Longest game", int(np.argmax(plies))
+
+
+def _told(entry: GameEntry, record: GameRecords) -> dict[str, Any]:
+    """A game from its first move to its last position."""
+    columns = record.columns
+    state = entry.rules.initial()
+    moves: list[dict[str, Any]] = []
+    opening, length = int(columns["opening"][0]), int(columns["plies"][0])
+    event = entry.event_text(state, opening) if opening >= 0 else ""
+    if opening >= 0:
+        state.apply_outcome(opening)
+    for ply in range(length):
+        action, outcome = int(columns["action"][ply]), int(columns["outcome"][ply])
+        if ply < MOST_PLIES:
+            value = float(columns["root_value"][ply])
+            moves.append(
+                {
+                    "ply": ply,
+                    "seat": int(state.seat),
+                    "before": str(event),
+                    "action": str(entry.action_text(state, action)),
+                    "value": round(value, 3),
+                }
+            )
+        state.apply(action)
+        event = ""
+        if outcome >= 0:
+            event = entry.event_text(state, outcome)
+            state.apply_outcome(outcome)
+    return {
+        "game": int(columns["game_id"][0]),
+        "scores": [float(score) for score in columns["scores"][0].tolist()],
+        "returns": [float(value) for value in columns["returns"][0].tolist()],
+        "plies": length,
+        "drawing": str(entry.render(state))[:_DRAWING_LIMIT],
+        "moves": moves,
+    }

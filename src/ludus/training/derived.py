@@ -1,0 +1,64 @@
+"""What follows from the settings: the first network, the learner's settings, the search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ludus import _core
+from ludus.learners import AlphaZeroSettings
+from ludus.nets import Network, build
+from ludus.training.settings import Settings
+
+
+def make_network(rules: _core.Game, settings: Settings) -> Network:
+    """The run's first network: its weights follow from the run's seed."""
+    return build(
+        rules,
+        kind=settings.model.kind,
+        hidden=settings.model.hidden_dim,
+        channels=settings.model.channels,
+        head_channels=settings.model.head_channels,
+        blocks=settings.model.num_blocks,
+        margin=settings.model.margin_head,
+        seed=_core.derive_seed(settings.run.seed, "weights", 0),
+    )
+
+
+def learner_settings(settings: Settings) -> AlphaZeroSettings:
+    """The learner's view of the settings, where a schedule begins."""
+    training = settings.training
+    return AlphaZeroSettings(
+        batch_size=training.batch_size,
+        learning_rate=training.learning_rate.at(0),
+        schedule=training.schedule,
+        warmup_steps=training.warmup_steps,
+        final_fraction=training.final_fraction,
+        weight_decay=training.weight_decay,
+        grad_clip=training.grad_clip,
+        value_weight=training.value_weight,
+        margin_weight=training.aux_margin_lambda if settings.model.margin_head else 0.0,
+        value_mix=training.value_mix.at(0),
+        ema_decay=training.ema_decay,
+        optimizer_across_iterations=training.optimizer,
+        threads=max(1, training.threads),
+    )
+
+
+def search_settings(settings: Settings, rules: _core.Game) -> dict[str, Any]:
+    """The search as ``ludus._core.Slots`` wants it, without noise and temperature."""
+    search = settings.search
+    return {
+        "rule": search.rule,
+        "simulations": [
+            search.budget_by_kind.get(kind, search.budget) for kind in rules.decision_kinds
+        ],
+        "c_puct": search.c_puct,
+        "fpu_reduction": search.fpu_reduction,
+        "considered": search.considered,
+        "c_visit": search.c_visit,
+        "c_scale": search.c_scale,
+        "q_spread": search.q_spread,
+        "virtual_loss": search.virtual_loss,
+        "max_inflight": search.max_inflight_per_game,
+        "margin_weight": search.margin_weight,
+    }
