@@ -33,20 +33,6 @@ def oracle_rates(entry: GameEntry, figures: Mapping[str, float]) -> dict[str, An
     return match_rates(figures, list(entry.rules.decision_kinds))
 
 
-def result_counts(returns: npt.NDArray[np.floating[Any]]) -> dict[str, int]:
-    """How games ended, as counters: ``wins_seat0``, ``wins_seat1``, ..., ``draws``.
-
-    Args:
-        returns: ``[games, seats]``; a game whose best return several seats share is a draw.
-    """
-    best = returns == returns.max(axis=1, keepdims=True)
-    alone = best.sum(axis=1) == 1
-    counts = {
-        f"wins_seat{seat}": int((best[:, seat] & alone).sum()) for seat in range(best.shape[1])
-    }
-    return {**counts, "draws": int((~alone).sum())}
-
-
 def has_solitaire(entry: GameEntry) -> bool:
     """Whether the game names an opponent for the solitaire suite."""
     return "opponent" in entry.suites

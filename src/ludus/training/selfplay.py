@@ -21,7 +21,6 @@ from ludus.training.measures import (
     evaluator_figures,
     evaluator_histograms,
     knobs,
-    result_counts,
     timeout_rate,
 )
 from ludus.training.session import Session, now_ms
@@ -155,8 +154,6 @@ class SelfplayPhase:
             counters = self._session.run.counters
             counters.add("selfplay_games", games)
             counters.add("plies", records.samples)
-            for name, count in result_counts(records.columns["returns"]).items():
-                counters.add(name, count)
             self._session.flush_shards()
             rate = self._here / max(1e-3, time.monotonic() - self._started)
             self._stream.add(records, self._slots.counters(), rate)

@@ -64,6 +64,9 @@ class FakeWandb:
         self.runs.append(FakeRun(self.failures))
         return self.runs[-1]
 
+    def teardown(self) -> None:
+        assert all(run.finished == 1 for run in self.runs)
+
     @property
     def rows(self) -> list[dict[str, float]]:
         return [row for run in self.runs for row in run.rows]

@@ -63,8 +63,9 @@ class Run:
     def finish(self): pass
 def init(**options):
     return Run()
+def teardown(): pass
 """
-CRASHING_WANDB = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
+CRASHING_WANDB = "import os\nos.abort()\n"
 
 
 def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
@@ -192,7 +193,7 @@ def test_a_crash_is_told_once_and_it_starts_a_few_times(run: Path, libraries: Ca
     assert not one._thread.is_alive()
     assert one.starts == 4
     assert len(notes) == 2
-    assert "ended (signal 11); it is started again, training goes on" in notes[0]
+    assert "ended (signal 6); it is started again, training goes on" in notes[0]
     assert "left alone" in notes[1]
     one.stop()
 

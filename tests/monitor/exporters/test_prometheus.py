@@ -114,7 +114,7 @@ def test_games_are_counted_by_their_result(made: Path) -> None:
     status = read_status(made)
     assert status is not None
     counters = status["counters"]
-    results = [counters[name] for name in ("wins_seat0", "wins_seat1", "draws")]
+    results = [counters[name] for name in ("wins_seat_0", "wins_seat_1", "draws")]
     assert sum(results) == counters["selfplay_games"] == 72
     assert min(results[:2]) > 0
 
@@ -211,7 +211,7 @@ def test_exact_names_of_a_recipe_with_a_prefix(run: Path, tmp_path: Path) -> Non
     (recipes / "yatzy.yaml").write_text("metrics: {prefix: mcts_continuous_play}\n")
 
     def change(status: dict[str, Any]) -> None:
-        status["counters"].update(wins_seat0=5, wins_seat1=3, draws=2)
+        status["counters"].update(wins_seat_0=5, wins_seat_1=3, draws=2)
         status["figures"].update(elo=1512.5, loss=2.25, games_per_minute=None, games_per_second=3)
 
     doctor(run, change)

@@ -27,7 +27,7 @@ NAMES: dict[str, tuple[str, str, str]] = {
 }
 """Metric -> kind, figure of the catalogue, meaning."""
 
-RESULTS = {"white_win": "wins_seat0", "black_win": "wins_seat1", "draw": "draws"}
+RESULTS = {"white_win": "wins_seat_0", "black_win": "wins_seat_1", "draw": "draws"}
 """Label ``result`` of ``games_total`` -> counter of the run."""
 
 _PREFIX = re.compile(r"^[a-z][a-z0-9_]{0,63}$")

@@ -125,3 +125,6 @@ class WandbSink:
         if self._run is not None:
             run, self._run = self._run, None
             run.finish()
+            assert self._client is not None
+            # W&B's own process writes on after finish; ended now, it would lose the last rows.
+            self._client.teardown()
