@@ -76,6 +76,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--restarts", type=int, default=5, help="most faults that need a restart (Ludus: 5 an hour)"
     )
+    parser.add_argument("--most", default="nan=1", help="most of some, as in nan=1,kill=2")
     parser.add_argument("--hold", type=float, default=20.0, help="seconds that a fault lasts")
     parser.add_argument("--disk-mb", type=int, default=2048)
     parser.add_argument("--patience", type=float, default=180.0, help="seconds until work goes on")
@@ -91,6 +92,7 @@ class Storm:
     def __init__(self, asked: argparse.Namespace) -> None:
         """Make the places and start the training."""
         self.asked = asked
+        self.faults = self.order()
         self.work = Path(tempfile.mkdtemp(prefix="ludus-storm-"))
         folder, mounted = make_disk(self.work, asked.disk_mb)
         self.mounted = mounted
@@ -103,7 +105,11 @@ class Storm:
         self.said: list[tuple[float, str]] = []
         self.thrown: list[Thrown] = []
         floor, port = 256, _free_port()
-        rule = {"name": "storm", "metric": "games", "condition": "above", "limit": 0}
+        # Rules that fire and clear in every iteration, so that something is sent to the sink.
+        rules = [
+            {"name": f"storm_{name}", "metric": name, "condition": "above", "limit": 0}
+            for name in ("games_per_second", "steps_per_second")
+        ]
         settings = [
             f"run.floor_free_mb={floor}",
             f"run.warn_free_mb={floor + 64}",
@@ -111,8 +117,7 @@ class Storm:
             f"alerts.webhook=http://127.0.0.1:{self.sink.port}/",
             "alerts.timeout_seconds=5",
             "alerts.every_seconds=1",
-            # One that fires all the time, so that something is sent while the sink hangs.
-            f"alerts.rules={json.dumps([rule])}",
+            f"alerts.rules={json.dumps(rules)}",
             f"metrics.prometheus_port={port}",
             *asked.set,
         ]
@@ -155,16 +160,25 @@ class Storm:
 
     def order(self) -> list[Fault]:
         """Faults to come, more than enough: shuffled rounds of all that were asked for."""
-        names = self.asked.faults.split(",")
+        names = list(filter(None, self.asked.faults.split(",")))
         known = {fault.name: fault for fault in FAULTS}
         unknown = [name for name in names if name not in known]
         if unknown:
             sys.exit(f"no fault is called {unknown[0]!r}; there are {', '.join(known)}")
+        most = {}
+        for part in filter(None, self.asked.most.split(",")):
+            name, equals, number = part.partition("=")
+            if name not in known or not equals or not number.isdecimal():
+                sys.exit(f"--most {part} must be FAULT=NUMBER, such as nan=1")
+            most[name] = int(number)
         rng, found, restarts = random.Random(self.asked.seed), [], 0
         for _ in range(1000):
             for fault in rng.sample([known[name] for name in names], len(names)):
                 if fault.restarts and restarts >= self.asked.restarts:
                     continue
+                if most.get(fault.name, 1000) < 1:
+                    continue
+                most[fault.name] = most.get(fault.name, 1000) - 1
                 restarts += fault.restarts
                 found.append(fault)
         return found
@@ -173,7 +187,7 @@ class Storm:
         """Throw faults until the training has ended."""
         while not self.watcher.manifests and not self.over:
             time.sleep(0.1)
-        faults = iter(self.order())
+        faults = iter(self.faults)
         due = time.monotonic() + self.asked.interval
         while not self.over:
             if time.monotonic() < due:
@@ -184,7 +198,9 @@ class Storm:
                 time.sleep(0.1)  # the last fault must have time to be mended
                 continue
             due = time.monotonic() + self.asked.interval
-            self.throw(next(faults))
+            fault = next(faults, None)
+            if fault is not None:
+                self.throw(fault)
         self.place.stop.set()
         self.watcher.close()
 

@@ -193,11 +193,15 @@ def poison(place: Place) -> str | None:
 
 def hang_sink(place: Place) -> str | None:
     """Whoever should take alerts accepts and never answers."""
+    place.sink.held = 0
     place.sink.hanging = True
-    place.stop.wait(place.hold)
+    deadline = time.monotonic() + 90
+    while not place.sink.held and time.monotonic() < deadline and not place.stop.is_set():
+        time.sleep(0.1)
+    if place.sink.held:
+        place.stop.wait(place.hold)
     held = place.sink.held
     place.sink.free()
-    place.sink.held = 0
     return None if held else "nothing was sent to the sink meanwhile"
 
 
@@ -250,7 +254,7 @@ FAULTS = (
     Fault("kill", kill, True, ("restarted", "resume")),
     Fault("stop", stop, True, ("restarted", "resume")),
     Fault("disk", fill_disk, False, ("guard_paused", "save_failed")),
-    Fault("nan", poison, True, ("divergence", "returned_to_good", "restarted", "guard_warned")),
+    Fault("nan", poison, True, ("divergence", "returned_to_good", "restarted", "failed")),
     Fault("sink", hang_sink, False, ()),
     Fault("metrics", stuck_metrics, False, ()),
     Fault("clock", move_clock, False, ()),
