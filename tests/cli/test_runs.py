@@ -232,3 +232,24 @@ def test_cleaning_takes_what_nobody_needs(capsys, copy):
         assert run.manifest.sequence == before.manifest.sequence
         assert not run.notices
     assert "nothing to clean" in ludus(capsys, "runs", "clean", copy, "--yes")[1]
+
+
+def test_rotation_keeps_a_fifth_of_the_disk(tmp_path):
+    """500 checkpoints of 500 MB by the policy that saves use; holes stand for the megabytes."""
+    from ludus.runs.retention import CheckpointEntry, Milestones, apply_retention
+
+    policy, size, freed = Milestones(every=5, cache=4), 500_000_000, 0
+    entries: list[CheckpointEntry] = []
+    for unit in range(1, 501):
+        where = "permanent" if policy.place(unit) else "cache"
+        entry = CheckpointEntry(f"{where}-{unit}", where, size, unit, unit)
+        (tmp_path / entry.path).touch()
+        entries.append(entry)
+        gone = apply_retention(tmp_path, entries, policy)
+        assert not any(removal.error for removal in gone)
+        freed += sum(removal.size for removal in gone)
+        entries = [one for one in entries if (tmp_path / one.path).exists()]
+    assert [one.where for one in entries].count("permanent") == 100
+    assert [one.unit for one in entries if one.where == "cache"] == [496, 497, 498, 499]
+    assert sum(one.size for one in entries) == 52_000_000_000
+    assert freed == 198_000_000_000

@@ -6,12 +6,13 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from html.parser import HTMLParser
 
 import pytest
-from tests.training.tiny import request, train
+from tests.training.tiny import SETTINGS, command, environment, request, train
 
 from ludus.cli import main as cli
 from ludus.errors import RunError
@@ -143,6 +144,20 @@ def test_games_are_drawn_by_the_game(played):
     assert f"{max(best['scores']):.0f}" in best["drawing"]
 
 
+def test_games_without_points_show_the_quickest_win_and_the_longest_game(played):
+    from ludus.monitor.report import games
+
+    records = games._newest(Run.open(played, write=False))
+    won = records.columns["returns"].max(1) > 0
+    plies = records.columns["plies"]
+    for scores in (records.columns["returns"], records.columns["scores"]):
+        same = games.GameRecords({**records.columns, "scores": scores})
+        chosen = dict(games._choose(same, has_scores=scores is records.columns["returns"]))
+        assert list(chosen) == ["Quickest win", "Longest game"]
+        assert plies[chosen["Quickest win"]] == plies[won].min()
+        assert plies[chosen["Longest game"]] == plies.max()
+
+
 def test_what_was_asked_is_told_with_what_is_usual(played):
     rows = {row["key"]: row for row in report_document(read_run(played))["settings"]["changed"]}
     assert rows["model.hidden_dim"]["value"] == 32
@@ -175,6 +190,36 @@ def test_names_of_users_stay_text(copy):
 
     head = next(csv.reader(io.StringIO(iterations_csv(document["iterations"]))))
     assert not [name for name in head if name.startswith("=")]
+
+
+def test_faults_are_counted_by_kind_and_place(copy):
+    with (copy / "logs" / "events.ndjson").open("a") as file:
+        for number in range(30):
+            line = {"event": "divergence", "ts_ms": 1.8e12 + number, "place": "loss", "what": "nan"}
+            file.write(json.dumps(line) + "\n")
+        for line in (
+            {"event": "save_failed", "ts_ms": 1.9e12, "attempt": 1, "message": "no space"},
+            {"event": "guard_paused", "ts_ms": 2e12, "guard": "errors", "reason": "1.2 % failed"},
+            {"event": "restarted", "ts_ms": 2e12, "cause": "hang", "reason": "silent"},
+            {"event": "returned_to_good", "ts_ms": 2e12, "guard": "numbers", "to_sequence": 7},
+        ):
+            file.write(json.dumps(line) + "\n")
+    document = report_document(read_run(copy))
+    assert document["faults"][0] == {
+        "what": "divergence",
+        "where": "loss",
+        "times": 30,
+        "of": 30,
+    }
+    told = {line["text"]: line["times"] for line in document["timeline"]}
+    assert told["A number in loss is no number"] == 30
+    assert told["Guard errors paused the run: 1.2 % failed"] == 1
+    assert told["A save failed: no space"] == 1
+    assert any(text.startswith("Restarted after a hang: silent") for text in told)
+    assert any("returned the run to commit 7" in text for text in told)
+    text = Page(render(document)).text
+    assert "A number in loss is no number 30 times" in text
+    assert document["totals"]["restarts"] == 1
 
 
 def test_a_run_before_its_first_iteration(tmp_path):
@@ -341,6 +386,21 @@ def test_a_report_that_fails_or_hangs_is_one_note(copy):
     assert "given up" in said[1]
     after_training(copy, 0, said.append, command=["/nowhere/python"])
     assert "could not be written" in said[2]
+
+
+@pytest.mark.slow
+def test_the_command_that_trains_says_where_its_report_is(tmp_path):
+    run = tmp_path / "yatzy"
+    sets = [part for text in SETTINGS for part in ("--set", text)]
+    asked = command("train", "yatzy", "--run", str(run), "--iterations", "1", *sets)
+    done = subprocess.run(asked, capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == f"report: {run}/reports/latest/dashboard.html"
+    assert "improvement" in json.loads((run / "reports/latest/metrics.json").read_text())
+    again = subprocess.run(asked, capture_output=True, text=True, env=environment(), check=False)
+    assert again.returncode == 0
+    assert "report:" not in again.stderr
+    assert len(report_folders(run / "reports")) == 1
 
 
 @pytest.mark.parametrize("code", [2, 130])

@@ -83,7 +83,8 @@ def _choose(records: GameRecords, *, has_scores: bool) -> Iterator[tuple[str, in
     if not len(records):
         return
     scores, plies = records.columns["scores"], records.columns["plies"]
-    if has_scores and (scores != scores[0, 0]).any():
+    pointed = has_scores and not np.array_equal(scores, records.columns["returns"])
+    if pointed and (scores != scores[0, 0]).any():
         yield "Highest score", int(np.argmax(scores.max(1)))
         if records.seats > 1:
             yield "Biggest win", int(np.argmax(scores.max(1) - scores.min(1)))

@@ -25,12 +25,6 @@ def improvement(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     curves = {curve.name: curve for curve in history_curves(rows)}
     gated = [row for row in rows if row["promoted"] is not None]
     promotions = sum(bool(row["promoted"]) for row in gated)
-    figures = {
-        name: _change(curve, lower_is_better=name.startswith("loss"))
-        for name, curve in curves.items()
-        if name in ("elo", "loss", "loss_policy", "loss_value", "mean_score")
-        or name.startswith(("win_rate:", "mean:"))
-    }
     verdict, why = _verdict(curves)
     counted = f"{promotions} of {len(gated)} candidates became champion"
     text = f"{why}; {counted}." if gated else f"{why}."
@@ -39,8 +33,19 @@ def improvement(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "text": text,
         "promotions": promotions,
         "candidates": len(gated),
-        "figures": figures,
+        **measured(history),
     }
+
+
+def measured(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures of :func:`improvement`, under ``figures``."""
+    figures = {
+        curve.name: _change(curve, lower_is_better=curve.name.startswith("loss"))
+        for curve in history_curves(iteration_rows(history))
+        if curve.name in ("elo", "loss", "loss_policy", "loss_value", "mean_score")
+        or curve.name.startswith(("win_rate:", "mean:"))
+    }
+    return {"figures": figures}
 
 
 def _change(curve: Curve, *, lower_is_better: bool) -> dict[str, float]:
