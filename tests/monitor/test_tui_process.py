@@ -26,7 +26,13 @@ from ludus.runs import RunLock
 class Terminal:
     """A process on a pseudo terminal, and what a person sees there."""
 
-    def __init__(self, *arguments: str, size: tuple[int, int] = (80, 24), **more: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        size: tuple[int, int] = (80, 24),
+        program: list[str] | None = None,
+        **more: str,
+    ) -> None:
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self.sent = b""
@@ -35,9 +41,9 @@ class Terminal:
         self.slave = slave
         self.before = termios.tcgetattr(slave)
         variables = {**environment(), "TERM": "xterm-256color", **more}
-        variables.pop("COLUMNS", None)
+        variables |= {"COLUMNS": "80", "LINES": "24"}  # as some shells export them
         self.process = subprocess.Popen(
-            command(*arguments), stdin=slave, stdout=slave, stderr=slave, env=variables
+            program or command(*arguments), stdin=slave, stdout=slave, stderr=slave, env=variables
         )
 
     def read(self, seconds: float = 0.1) -> str:
@@ -261,14 +267,14 @@ def test_detached_and_attached_in_tmux(run: Path, tmp_path: Path) -> None:
     """Nobody is attached, then somebody with a larger screen, then nobody again."""
     lock = RunLock.acquire(run)
     at_work(run, os.getpid())
-    socket = tmp_path / "socket"
+    base = ["tmux", "-S", str(tmp_path / "socket"), "-f", "/dev/null"]
 
-    def tmux(*arguments: str) -> str:
-        words = ["tmux", "-S", str(socket), "-f", "/dev/null", *arguments]
-        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    def tmux(*words: str) -> str:
+        done = subprocess.run([*base, *words], capture_output=True, text=True, timeout=20)
+        return done.stdout
 
     def until(text: str) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 30
         while text not in (seen := tmux("capture-pane", "-p", "-t", "it")):
             assert time.monotonic() < end, seen
             time.sleep(0.1)
@@ -277,22 +283,17 @@ def test_detached_and_attached_in_tmux(run: Path, tmp_path: Path) -> None:
     tmux("new-session", "-d", "-s", "it", "-x", "80", "-y", "24", program)
     try:
         until("Iteration 2/2")
-        one, client = pty.openpty()
-        fcntl.ioctl(client, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-        variables = {**environment(), "TERM": "xterm-256color"}
-        attach = ["tmux", "-S", str(socket), "attach", "-t", "it"]
-        person = subprocess.Popen(attach, stdin=client, stdout=client, stderr=client, env=variables)
-        until("Guards and health")  # the larger layout
-        tmux("detach-client", "-s", "it")
-        person.wait(20)
-        os.close(one)
-        os.close(client)
+        person = Terminal(size=(120, 40), program=[*base, "attach", "-t", "it"])
+        try:
+            person.until("Guards and health")  # the larger layout
+            tmux("detach-client", "-s", "it")
+            person.end()
+        finally:
+            person.close()
         at_work(run, os.getpid(), iteration=0, number=10**7)
         until("Iteration 1/2")
         tmux("send-keys", "-t", "it", "p")
-        end = time.monotonic() + 20
-        while not list((run / "control").glob("*.json")) and time.monotonic() < end:
-            time.sleep(0.1)
+        until("pause sent")
         assert len(list((run / "control").glob("*.json"))) == 1
     finally:
         tmux("kill-server")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -110,6 +111,8 @@ class MonitorApp(App[None]):
 
 def run_app(run: Path | None, root: Path, refresh_interval: float) -> int:
     """Show the monitor until somebody leaves it; returns the exit code."""
+    for name in ("COLUMNS", "LINES"):  # exported by some programs, they would outdo a resize
+        os.environ.pop(name, None)
     app = MonitorApp(run, root, refresh_interval)
     app.run(mouse=False)
     view = app.last_view
