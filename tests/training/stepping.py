@@ -105,7 +105,9 @@ class Stepper:
 
     def start(self, *, restart=False):
         """Take the run up and work to the first unit's end."""
-        asked = request(self.path)
+        if not restart:
+            self.asked = request(self.path)
+        asked = self.asked
         if restart:
             asked.restarts.append({"reason": "test", "cause": "crash", "lost_seconds": 0.0})
         self.session = open_session(asked, lambda text: None)

@@ -44,7 +44,8 @@ def open_session(request: TrainRequest, note: Callable[[str], None]) -> Session:
     session = _create(request, path) if request.create else _open(request, path, note)
     session.limits = {"iterations": request.iterations, "games": request.games}
     session.note = note
-    if not request.restarts:
+    # Only of this job: what an earlier one was told has no meaning for a new start.
+    if not request.restarts or session.run.manifest.written_ms < request.asked_ms:
         session.left = None
         session.pausing = session.iteration if request.pause_at == "iteration" else None
     follow(session)

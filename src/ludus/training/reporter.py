@@ -240,6 +240,7 @@ class Reporter:
                 "alerts": self._alerts(),
                 "memory": session.memory,
                 "pending": session.pending,
+                "forecast": session.forecast or None,
                 "losses": {key: value for key, value in remembered.items() if key in self._losses},
                 "gate": {
                     "last": remembered["gate"],

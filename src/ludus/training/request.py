@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -63,6 +64,7 @@ class TrainRequest:
             an empty text.
         restarts: why the supervisor has restarted the trainer, where the run's events do not say
             so yet: ``reason``, ``cause``, ``lost_seconds``.
+        asked_ms: when it was asked, milliseconds since 1970.
         init_from: whose champion a new run starts from (:mod:`ludus.training.beginnings`).
     """
 
@@ -83,6 +85,7 @@ class TrainRequest:
     game: str = ""
     restarts: list[dict[str, Any]] = field(default_factory=list)
     init_from: dict[str, Any] = field(default_factory=dict)
+    asked_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
     @classmethod
     def make(

@@ -74,6 +74,7 @@ class Session:
         obeyed: commands whose effect is not committed yet; their files go with the commit.
         pausing: the iteration at whose end the run pauses, if it was asked to.
         left: state that the last process left the run in on purpose, None while one works on it.
+        forecast: what the run will need, as told last (:mod:`ludus.training.forecast`).
         callbacks: who watches the training in this process.
         book: errors of the run, and what guards have done.
         memory: newest report of the memory guard: bytes by component, ``total``, ``budget``,
@@ -106,6 +107,7 @@ class Session:
         self.environment: dict[str, Any] | None = None
         self.game: str | None = None
         self.callbacks = Callbacks(run)
+        self.forecast: dict[str, Any] = {}
         self.book = ErrorBook()
         self.suspicion: str | None = None
         self.memory: dict[str, float | None] = {}
@@ -340,24 +342,6 @@ class Session:
             "guards": self.book.as_json(),
         }
 
-    def summary(self) -> dict[str, Any]:
-        """Further fields of ``run.json``, for people and readers."""
-        return {
-            "controller_iteration_idx": self.iteration,
-            "controller_phase": self.phase,
-            "best_model_path": self.champion.ref.path,
-            "candidate_model_path": None if self.candidate is None else self.candidate.ref.path,
-            "gating": {"seeds_hash": self._last_seeds_hash()},
-            "updated_ms": time.time_ns() // 1_000_000,
-        }
-
-    def _last_seeds_hash(self) -> str | None:
-        for entry in reversed(self.run.iterations):
-            gate = entry.get("gate") or {}
-            if gate.get("seeds_hash"):
-                return str(gate["seeds_hash"])
-        return None
-
     def commit(self, objects: Mapping[str, ObjectRef], saved: dict[str, Any] | None) -> Manifest:
         """Make all progress durable.
 
@@ -369,7 +353,7 @@ class Session:
         manifest = self.run.commit(
             self.progress(saved),
             {**self.objects(), **objects},
-            summary=self.summary(),
+            summary=summary(self),
             good=self.suspicion is None,
         )
         for command in self.obeyed:  # the commit says so: a restart does not obey them again
@@ -397,3 +381,20 @@ class Session:
 def now_ms() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+def summary(session: Session) -> dict[str, Any]:
+    """Further fields of ``run.json``, for people and readers."""
+    seeds = (
+        (entry.get("gate") or {}).get("seeds_hash") for entry in reversed(session.run.iterations)
+    )
+    candidate = session.candidate
+    return {
+        "controller_iteration_idx": session.iteration,
+        "controller_phase": session.phase,
+        "best_model_path": session.champion.ref.path,
+        "candidate_model_path": None if candidate is None else candidate.ref.path,
+        "gating": {"seeds_hash": next((str(one) for one in seeds if one), None)},
+        "forecast": session.forecast or None,
+        "updated_ms": now_ms(),
+    }
