@@ -4,6 +4,7 @@ The rooms of the package, lowest first (a room uses those below it and none abov
 `docs/architecture.md` draws the picture):
 
     errors, _core    exceptions; the compiled core (rules, tree, slots, exact solvers)
+    logs, schedules  log lines with levels; values that change along a run
     runs, games      the run directory; what Python adds to a game
     nets             networks
     evaluators       observations in, policy logits and values out
@@ -11,8 +12,10 @@ The rooms of the package, lowest first (a room uses those below it and none abov
     replay           game records on disk, training rows
     learners         records turned into new weights
     arena            matches, gates, statistics
-    training         recipes, the loop, the supervisor
-    cli, testing     the command `ludus`; the conformance kit for games, players and evaluators
+    training         recipes, the loop, guards, alerts, the supervisor
+    monitor          the monitor in the terminal, report, inspection, sinks of metrics
+    testing, measure the conformance kit for games, players and evaluators; profiles
+    cli              the command `ludus`
 
 Importing `ludus` imports none of them, so that `ludus --help` stays quick. From Python,
 `ludus.train("yatzy", minutes=1)` trains in this process (`docs/callbacks.md`).

@@ -35,9 +35,12 @@ def doctor(run: Path, **changes: object) -> dict[str, object]:
 
 def at_work(run: Path, pid: int, **changes: object) -> None:
     """The status of a trainer in the middle of its second iteration."""
+    figures = json.loads((run / "status.json").read_text())["figures"]
+    share = int(changes.get("iteration", 1)) / int(changes.get("total_iterations", 2) or 2)
     doctor(
         run,
         **{
+            "figures": {**figures, "progress": share},
             "state": "training",
             "phase": "train",
             "reason": None,

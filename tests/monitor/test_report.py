@@ -18,6 +18,7 @@ from ludus.cli import main as cli
 from ludus.errors import RunError
 from ludus.monitor.after import after_training
 from ludus.monitor.folders import KEPT, report_folders
+from ludus.monitor.inspect.stored import newest_of
 from ludus.monitor.report import read_run, render, report_document, write_report
 from ludus.runs import Run
 from ludus.training.birth import open_session
@@ -147,7 +148,7 @@ def test_games_are_drawn_by_the_game(played):
 def test_games_without_points_show_the_quickest_win_and_the_longest_game(played):
     from ludus.monitor.report import games
 
-    records = games._newest(Run.open(played, write=False))
+    records = newest_of(played, 10**6)[1]
     won = records.columns["returns"].max(1) > 0
     plies = records.columns["plies"]
     for scores in (records.columns["returns"], records.columns["scores"]):

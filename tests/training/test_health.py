@@ -12,7 +12,6 @@ from ludus.runs import Run, read_ndjson
 from ludus.training.figures import CATALOGUE
 from ludus.training.health import (
     distinct_share,
-    health_figures,
     health_of,
     improvement,
     mann_kendall,
@@ -535,7 +534,6 @@ def test_status_and_figures_have_the_health(trained):
     for name in shared:
         if newest[name] is not None:
             assert status["figures"][name] is not None, name
-    assert "findings" not in health_figures([{"health": newest}])
 
 
 def test_an_event_only_when_the_findings_change(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ludus.errors import UserError
@@ -17,6 +16,7 @@ from ludus.runs import SaveError, disk_is_full
 from ludus.training import checkpointing
 from ludus.training.changing import begin_iteration
 from ludus.training.commands import Commands
+from ludus.training.ending import Ending, ending_of
 from ludus.training.evaluating import EvaluatePhase
 from ludus.training.forecast import Forecaster
 from ludus.training.gating import GatePhase, gate_seeds
@@ -33,13 +33,13 @@ from ludus.training.health import watch_health
 from ludus.training.learning import TrainPhase
 from ludus.training.messages import Sender
 from ludus.training.phases import Leave, Phase
-from ludus.training.reporter import Reporter, resume_command, write_report
+from ludus.training.reporter import Reporter, write_report
 from ludus.training.request import TrainRequest
 from ludus.training.returning import Returns
 from ludus.training.selfplay import SelfplayPhase
 from ludus.training.session import PHASES, Session, now_ms
 from ludus.training.sharing import Share
-from ludus.training.states import EXIT_CODES, State, left_by
+from ludus.training.states import left_by
 
 _MAKERS: dict[str, Callable[[Session, dict[str, Any] | None], Phase]] = {
     "selfplay": SelfplayPhase,
@@ -47,23 +47,6 @@ _MAKERS: dict[str, Callable[[Session, dict[str, Any] | None], Phase]] = {
     "gate": GatePhase,
     "evaluate": EvaluatePhase,
 }
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How the loop ended.
-
-    Attributes:
-        state: ``done``, ``idle`` (stopped) or ``paused``.
-        code: exit code.
-        text: sentences for the user.
-        reason: the first of them, alone.
-    """
-
-    state: State
-    code: int
-    text: str
-    reason: str
 
 
 class Loop:
@@ -307,23 +290,7 @@ class Loop:
         self._reporter.status(leave.state, None, reason=leave.reason)
         if leave.state == "done":
             write_report(session, leave.reason)
-        where, name = session.run.path, session.run.manifest.recipe
-        opponent = min(session.entry.players, default="random")
-        if leave.state == "paused":
-            text = (
-                f"paused ({leave.reason}); go on with: {resume_command(session)}\n"
-                f"  or: ludus resume --run {where}"
-            )
-            return Ending(leave.state, EXIT_CODES[leave.state], text, leave.reason)
-        saved = f"commit {session.run.manifest.sequence}" if self._adrift else "everything"
-        text = (
-            f"{leave.reason}; {saved} is saved in {where}\n"
-            f"  look:    ludus status --run {where}\n"
-            f"  measure: ludus match {where} {opponent}\n"
-            f"  play:    ludus play {where}\n"
-            f"  go on:   ludus train {name} --run {where}"
-        )
-        return Ending(leave.state, EXIT_CODES[leave.state], text, leave.reason)
+        return ending_of(session, leave, adrift=self._adrift)
 
     # -- guards -------------------------------------------------------------------------------
 

@@ -85,7 +85,7 @@ class TrainRequest:
     game: str = ""
     restarts: list[dict[str, Any]] = field(default_factory=list)
     init_from: dict[str, Any] = field(default_factory=dict)
-    asked_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    asked_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000, compare=False)
 
     @classmethod
     def make(

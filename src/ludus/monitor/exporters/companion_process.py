@@ -99,9 +99,8 @@ class SinkThread(threading.Thread):
 
 
 def _log_in(target: Path, name: str) -> logging.Logger:
-    """The log of a sink, beside its output; the file is made with the first line."""
-    logger = logging.getLogger(f"ludus.sink.{name}")
-    logger.propagate = False
+    """The record of a sink's retries, beside its output; the file is made with the first line."""
+    logger = logging.Logger(f"ludus.sink.{name}")  # in no registry: its lines go nowhere else
     handler = RotatingFileHandler(
         target / "ludus-sync.log", maxBytes=_LOG_BYTES, backupCount=1, delay=True, encoding="utf-8"
     )

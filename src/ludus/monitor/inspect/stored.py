@@ -13,6 +13,10 @@ from ludus.replay import GameRecords, ReplaySchema, ShardEntry, decode_shard
 from ludus.runs import Run
 
 
+class NoGamesError(RunError):
+    """The run has recorded no game yet."""
+
+
 class StoredReplay:
     """Game records of a run's newest commit.
 
@@ -33,7 +37,7 @@ class StoredReplay:
         self.run: Run = Run.open(path, write=False)
         objects = self.run.manifest.objects
         if "replay" not in objects:
-            raise RunError(f"{path} has no replay yet")
+            raise NoGamesError(f"{path} has no replay yet")
         files, index = self.run.get_index(objects["replay"])
         self._refs = {ref.path: ref for ref in files}
         self.schema: ReplaySchema = ReplaySchema(**index["schema"])
@@ -98,7 +102,7 @@ class StoredReplay:
         records = GameRecords.concatenate(parts).sorted()
         records = records.slice(max(0, len(records) - games), len(records))
         if not len(records):
-            raise RunError(f"{self.run.path} has no finished game yet")
+            raise NoGamesError(f"{self.run.path} has no finished game yet")
         return records
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from ludus.errors import LudusError
 from ludus.games import GameEntry
-from ludus.replay import GameRecords, ReplaySchema, ShardEntry, decode_shard
-from ludus.runs import Run
+from ludus.monitor.inspect.stored import NoGamesError, newest_of
+from ludus.replay import GameRecords
 from ludus.training.plays import game_of_run
 
 MOST_GAMES = 4096
@@ -38,17 +38,13 @@ def notable_games(path: Path) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"looked_at": 0, "games": [], "problem": None}
     try:
-        run = Run.open(path, write=False)
-        if "replay" not in run.manifest.objects:
-            found["problem"] = "No game is finished yet."
-            return found
-        entry = game_of_run(run)
-        records = _newest(run)
+        replay, records = newest_of(path, MOST_GAMES)
+        entry = game_of_run(replay.run)
         found["looked_at"] = len(records)
-        if not len(records):
-            found["problem"] = "No game is finished yet."
         for title, row in _choose(records, has_scores=entry.has_scores):
             found["games"].append({"title": title, **_told(entry, records.take([row]))})
+    except NoGamesError:
+        found["problem"] = "No game is finished yet."
     except (LudusError, OSError) as error:
         found["problem"] = f"Games cannot be shown: {error}"
     except Exception as error:  # noqa: BLE001 - rules and drawings of users may raise anything
@@ -56,32 +52,8 @@ def notable_games(path: Path) -> dict[str, Any]:
     return found
 
 
-def _newest(run: Run) -> GameRecords:
-    """The newest committed games, in order of id."""
-    objects = run.manifest.objects
-    files, index = run.get_index(objects["replay"])
-    refs = {ref.path: ref for ref in files}
-    schema = ReplaySchema(**index["schema"])
-    arrays, _ = run.get_object(objects["tail"])
-    parts = [GameRecords(arrays)]
-    count = len(parts[0])
-    for about in reversed(index["shards"]):
-        if count >= MOST_GAMES:
-            break
-        entry = ShardEntry(**about)
-        read = run.store.read
-        parts.append(
-            decode_shard(schema, entry, read(refs[entry.name]), read(refs[entry.meta_name]))
-        )
-        count += entry.games
-    records = GameRecords.concatenate(parts).sorted()
-    return records.slice(max(0, len(records) - MOST_GAMES), len(records))
-
-
 def _choose(records: GameRecords, *, has_scores: bool) -> Iterator[tuple[str, int]]:
     """Titles and positions of the games to show; of equals, the first one."""
-    if not len(records):
-        return
     scores, plies = records.columns["scores"], records.columns["plies"]
     pointed = has_scores and not np.array_equal(scores, records.columns["returns"])
     if pointed and (scores != scores[0, 0]).any():

@@ -1,6 +1,7 @@
 """Did the player get better? The figures at the beginning and now, and one verdict.
 
-The one place where the report asks; ``metrics.json`` has the answer under ``improvement``.
+Figures and their significance are those of the learning health; here they become a sentence.
+``metrics.json`` has the answer under ``improvement``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ludus.monitor.report.curves import Curve, history_curves, iteration_rows
+from ludus.monitor.report.curves import iteration_rows
+from ludus.training import health
 
 
 def improvement(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -18,66 +20,41 @@ def improvement(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         history: entries of ``run.json``, oldest first.
 
     Returns: ``verdict`` (``better``, ``worse``, ``unclear``, ``unknown``), ``text`` for people,
-        ``promotions``, ``candidates``, and ``figures``: by name ``first``, ``last``, ``best`` and
-        ``change``, over the champions that were measured.
+        ``promotions``, ``candidates``, and ``figures``: what
+        :func:`ludus.training.health.improvement` finds.
     """
     rows = iteration_rows(history)
-    curves = {curve.name: curve for curve in history_curves(rows)}
     gated = [row for row in rows if row["promoted"] is not None]
     promotions = sum(bool(row["promoted"]) for row in gated)
-    verdict, why = _verdict(curves)
+    figures = health.improvement(history)
+    verdict, why = _verdict(figures)
     counted = f"{promotions} of {len(gated)} candidates became champion"
-    text = f"{why}; {counted}." if gated else f"{why}."
     return {
         "verdict": verdict,
-        "text": text,
+        "text": f"{why}; {counted}." if gated else f"{why}.",
         "promotions": promotions,
         "candidates": len(gated),
-        **measured(history),
+        "figures": figures,
     }
 
 
-def measured(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The figures of :func:`improvement`, under ``figures``."""
-    figures = {
-        curve.name: _change(curve, lower_is_better=curve.name.startswith("loss"))
-        for curve in history_curves(iteration_rows(history))
-        if curve.name in ("elo", "loss", "loss_policy", "loss_value", "mean_score")
-        or curve.name.startswith(("win_rate:", "mean:"))
-    }
-    return {"figures": figures}
-
-
-def _change(curve: Curve, *, lower_is_better: bool) -> dict[str, float]:
-    best = min(curve.y) if lower_is_better else max(curve.y)
-    return {
-        "first": curve.y[0],
-        "last": curve.y[-1],
-        "best": best,
-        "change": curve.y[-1] - curve.y[0],
-    }
-
-
-def _verdict(curves: Mapping[str, Curve]) -> tuple[str, str]:
-    """Intervals that no longer touch are a change; else nobody knows."""
-    found: list[tuple[str, Curve, str]] = []
-    if "elo" in curves:
-        found.append(("the rating", curves["elo"], "{:.0f} Elo"))
+def _verdict(figures: Mapping[str, Any]) -> tuple[str, str]:
+    """Strength alone counts: losses may fall while a player gets worse."""
+    found: list[tuple[str, Mapping[str, Any], str]] = []
+    if figures["elo"] is not None:
+        found.append(("the rating", figures["elo"], "{:.0f} Elo"))
     found += [
-        (f"the win rate against {name.partition(':')[2]}", curve, "{:.0%}")
-        for name, curve in curves.items()
-        if name.startswith("win_rate:")
+        (f"the win rate against {name}", figure, "{:.0%}")
+        for name, figure in figures["strength"].items()
+        if figure is not None
     ]
-    measured = [one for one in found if len(one[1].y) > 1]
-    for what, curve, form in measured:
-        told = f"from {form.format(curve.y[0])} to {form.format(curve.y[-1])}"
-        if curve.low[-1] > curve.high[0]:
-            return "better", f"{what[0].upper()}{what[1:]} rose {told}"
-    for what, curve, form in measured:
-        told = f"from {form.format(curve.y[0])} to {form.format(curve.y[-1])}"
-        if curve.high[-1] < curve.low[0]:
-            return "worse", f"{what[0].upper()}{what[1:]} fell {told}"
-    if measured:
+    changed = [one for one in found if one[1]["significant"]]
+    for verdict, verb, sign in (("better", "rose", 1.0), ("worse", "fell", -1.0)):
+        for what, figure, form in changed:
+            if sign * figure["change"] > 0.0:
+                first, last = (form.format(figure[end]["value"]) for end in ("first", "last"))
+                return verdict, f"{what[0].upper()}{what[1:]} {verb} from {first} to {last}"
+    if any(figure["p_value"] is not None for _, figure, _ in found):
         return "unclear", "No measured figure changed by more than its error"
     if found:
         return "unknown", "Strength was measured only once, which tells nothing of progress"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from ludus.logs import get_logger
 from ludus.training.health.analysis import health_of
-from ludus.training.health.history import number
 
 if TYPE_CHECKING:
     from ludus.training.session import Session
@@ -64,11 +63,3 @@ def newest_health(iterations: Sequence[Mapping[str, Any]]) -> dict[str, Any] | N
         if "health" in entry:
             return dict(entry["health"])
     return None
-
-
-def health_figures(iterations: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
-    """The numbers of the newest health record, by their names in the catalogue of figures."""
-    newest = newest_health(iterations) or {}
-    return {
-        name: number(value) for name, value in newest.items() if name not in ("findings", "kinds")
-    }
