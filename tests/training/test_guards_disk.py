@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from ludus.runs import (
     read_status,
     send_command,
 )
+from ludus.training.changing import save_policy
 
 SETTINGS = ("evaluation.every=0", "gating.max_pairs=8")
 
@@ -32,18 +34,12 @@ def quick(monkeypatch):
     """Guards look after every unit, retries do not wait."""
     monkeypatch.setattr("ludus.training.guards.disk._SECONDS", 0.0)
     monkeypatch.setattr("ludus.training.guards.disk._PROBE_SECONDS", 0.05)
-    real = Run.open.__func__, Run.create.__func__
+    for place in ("birth", "changing"):
+        monkeypatch.setattr(f"ludus.training.{place}.save_policy", hasty)
 
-    def hasty(function):
-        def wrapped(cls, *args, **options):
-            run = function(cls, *args, **options)
-            object.__setattr__(run.policy, "retry_seconds", 0.05)
-            return run
 
-        return classmethod(wrapped)
-
-    monkeypatch.setattr(Run, "open", hasty(real[0]))
-    monkeypatch.setattr(Run, "create", hasty(real[1]))
+def hasty(settings):
+    return replace(save_policy(settings), retry_seconds=0.05)
 
 
 def full() -> SaveError:
@@ -138,7 +134,7 @@ def test_three_saves_that_fail_in_a_row_are_an_error_to_see(tmp_path, monkeypatc
         (saves,) = [g.state() for g in loop._guards if g.name == "saves"]
         states.append((saves.state, loop._session.run.saves.in_a_row))
 
-    settings = (*SETTINGS, "runtime.unit_seconds=0.002")
+    settings = (*SETTINGS, "runtime.unit_seconds=0.01")
     ending = train(path, *settings, commit_always=True, act=act, iterations=1, notes=notes)
     assert ending.state == "done"
     assert ("warning", 1) in states and ("acting", 3) in states

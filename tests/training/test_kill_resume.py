@@ -66,6 +66,7 @@ def undisturbed(path: Path) -> dict[str, str]:
     return digests(path)
 
 
+@pytest.mark.slow
 def test_killed_twice_with_two_lanes(tmp_path):
     wanted = undisturbed(tmp_path / "undisturbed")
     path = tmp_path / "killed"

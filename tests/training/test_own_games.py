@@ -235,6 +235,7 @@ def test_the_supervisor_loads_an_own_game_without_torch(place, tmp_path):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_commands_find_the_game_by_the_run(place, tmp_path):
     """One run from the command line to the last look at it."""
     run = tmp_path / "run"
