@@ -19,6 +19,7 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -285,10 +286,8 @@ class Storm:
 
 
 def _free_port() -> int:
-    sink = Sink()
-    port = sink.port
-    sink._socket.close()
-    return port
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def show(result: dict[str, Any]) -> None:
