@@ -8,7 +8,6 @@ play is faster than :data:`RECORDS_A_SECOND` blocks a second for long, how many 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from ludus.logs import get_logger
 from ludus.replay import GameRecords
 from ludus.runs import CheckpointEntry
 from ludus.training.blocks import SCALE, Blocks, Sums, Table
+from ludus.training.memory import resident_bytes
 from ludus.training.rating import elo_of
 from ludus.training.session import Session
 
@@ -239,15 +239,6 @@ def checkpoint_summary(session: Session, entry: CheckpointEntry) -> None:
         games_per_second=games / seconds if seconds > 0 else None,
         eta_seconds=session.eta_seconds(),
     )
-
-
-def resident_bytes() -> int | None:
-    """Resident memory of this process; None where the system does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 def score_figures(
