@@ -174,6 +174,28 @@ def _require_backend(run: Run, name: str) -> None:
         )
 
 
+def changes_of_environment(
+    run: Run, settings: Settings, rules: Any
+) -> tuple[list[str], dict[str, Any]]:
+    """What is not as it was where a run was made, as far as numbers can depend on it.
+
+    Args:
+        run: the run.
+        settings: of it.
+        rules: of its game.
+
+    Returns: a text for each difference, and the fingerprint of here and now.
+
+    Raises:
+        ConfigError: the run does not say where it was made.
+    """
+    stored = run.manifest.progress.get("environment") or run.config.get("environment")
+    if not isinstance(stored, dict):
+        raise ConfigError(f"{run.path}/config.resolved.yaml does not say where the run was made")
+    now = _probe(settings, rules)
+    return fingerprint.differences(stored, now), now
+
+
 def _environment(
     run: Run, settings: Settings, rules: Any, accept: bool, note: Callable[[str], None]
 ) -> dict[str, Any] | None:
@@ -185,11 +207,7 @@ def _environment(
         UserError: they do not, and the run is deterministic.
     """
     earlier = run.manifest.progress.get("environment")
-    stored = earlier or run.config.get("environment")
-    if not isinstance(stored, dict):
-        raise ConfigError(f"{run.path}/config.resolved.yaml does not say where the run was made")
-    now = _probe(settings, rules)
-    found = fingerprint.differences(stored, now)
+    found, now = changes_of_environment(run, settings, rules)
     if not found:
         return earlier
     text = "; ".join(found)

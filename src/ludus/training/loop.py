@@ -18,7 +18,7 @@ from ludus.training import checkpointing
 from ludus.training.changing import begin_iteration
 from ludus.training.commands import Commands
 from ludus.training.evaluating import EvaluatePhase
-from ludus.training.forecast import Forecaster
+from ludus.training.forecaster import Forecaster
 from ludus.training.gating import GatePhase, gate_seeds
 from ludus.training.guards import (
     DiskGuard,
@@ -92,7 +92,7 @@ class Loop:
         self._end = None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         self._phase: Phase | None = None
         self._share = Share()
-        self._forecaster = Forecaster(session, self._total_iterations)
+        self._forecaster = Forecaster(session, self._seconds_left)
         self._adrift = False  # what is in memory must not be committed
         self._guards = make_guards(session)
         self._disk = next(guard for guard in self._guards if isinstance(guard, DiskGuard))
