@@ -14,7 +14,7 @@ from ludus.evaluators import (
     core_count,
     probe_digest,
 )
-from ludus.games import get_game
+from ludus.games import GameEntry, get_game
 from ludus.players import parse_player
 from ludus.runs import Run, SchemaIds
 from ludus.training import fingerprint
@@ -79,14 +79,23 @@ def _probe(session_settings: Settings, rules: Any) -> dict[str, Any]:
     }
 
 
+def require_opponents(settings: Settings, entry: GameEntry) -> None:
+    """Refuse opponents of evaluations that are no players.
+
+    Raises:
+        UserError: naming the first that is none.
+    """
+    for opponent in settings.evaluation.opponents:
+        if opponent not in ("first", PREVIOUS):
+            parse_player(opponent, entry)
+
+
 def _create(request: TrainRequest, path: Path) -> Session:
     recipe = load_recipe(request.recipe)
     entry = get_game(request.game)
     rules = entry.rules
     settings = Settings.model_validate(request.settings)
-    for opponent in settings.evaluation.opponents:
-        if opponent not in ("first", PREVIOUS):
-            parse_player(opponent, entry)  # refused now, not at the first evaluation
+    require_opponents(settings, entry)  # refused now, not at the first evaluation
     fixed: dict[str, Any] = {}
     if settings.runtime.backend == "auto":
         rows = settings.selfplay.group_size

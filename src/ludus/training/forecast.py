@@ -13,7 +13,7 @@ from typing import Any
 
 from ludus.games import GameEntry
 from ludus.replay import EDGE_BYTES, PLY_BYTES
-from ludus.runs import KEEP_MANIFESTS, duration_text, free_bytes, part_sizes
+from ludus.runs import KEEP_MANIFESTS, duration_text, free_bytes, is_run, part_sizes
 from ludus.training.memory import memory_limit, peak_bytes, resident_bytes
 from ludus.training.session import Session
 from ludus.training.settings import Settings
@@ -26,6 +26,10 @@ NODE_BYTES, CHILD_BYTES = 128, 10
 """Assumed of a node of a search tree, and of each of its actions."""
 
 DAY = 86400.0
+_LINGERING = 2
+"""Iterations whose games have left the replay and are on disk still, for one of the newest commits
+names them: every phase ends with a commit."""
+
 _KEPT = ("checkpoints", "logs", "games", "reports", "other")
 """Parts of a run directory that only grow; of ``models`` it is the champions."""
 
@@ -37,8 +41,10 @@ class Forecast:
     Attributes:
         measured: whether an iteration of this run was measured; else sizes on disk are bounds, and
             what grows for ever is left out.
-        at_limit: whether sizes are those when its limit is reached, because the replay is not full
-            by then; else those of a full replay.
+        at_limit: whether sizes are those when the limit that was asked for is reached; else those
+            of a full replay.
+        endless: whether all games are kept and there is no limit, so that the replay has no full
+            size; it is counted as it is now.
         disk: bytes by component: ``replay``, ``checkpoints`` (those that go away again),
             ``commits`` (states of the newest ones), ``kept`` (what stays for ever: logs, champions,
             reports, permanent checkpoints; as much as is there now, or with what comes until
@@ -58,6 +64,7 @@ class Forecast:
 
     measured: bool
     at_limit: bool
+    endless: bool
     disk: dict[str, int]
     disk_total: int
     disk_there: int
@@ -76,6 +83,8 @@ class Forecast:
         disk = f"{most}{_size_text(self.disk_total)} of disk " + (
             "at the limit" if self.at_limit else "with a full replay"
         )
+        if self.endless:
+            disk = f"{_size_text(self.disk_total)} of disk, and more with every game"
         if self.disk_a_day is None:
             disk += ", logs and champions besides"
         elif not self.at_limit:
@@ -96,8 +105,9 @@ class Forecast:
         return ", ".join(self.parts().values())
 
     def as_json(self) -> dict[str, Any]:
-        """For status, ``run.json`` and the event."""
-        return {**asdict(self), "text": self.text()}
+        """For status, ``run.json`` and the event; ``text`` leaves out time, which goes by."""
+        parts = self.parts()
+        return {**asdict(self), "text": f"{parts['disk']}, {parts['memory']}"}
 
 
 @dataclass(frozen=True)
@@ -210,23 +220,29 @@ def _base(parameters: int) -> int:
 def _forecast(settings: Settings, known: _Known) -> Forecast:
     capacity = _capacity(settings, known.plies)
     coming = None if known.to_come is None else known.present + known.to_come * known.plies
-    plies = min((one for one in (capacity, coming) if one is not None), default=known.present)
-    at_limit = coming is not None and (capacity is None or coming < capacity)
+    bounds = [one for one in (capacity, coming) if one is not None]
+    plies = min(bounds, default=known.present)
+    left = 0.0 if capacity is None else settings.selfplay.games_per_iteration * known.plies
+    stored = plies + _LINGERING * left
+    if coming is not None:
+        stored = min(stored, coming)
     replay = int(plies * known.ply)
     weights = 4 * known.parameters
     learner = 4 * weights  # weights, average, two moments
-    run, sizes = settings.run, part_sizes(known.where)
+    run = settings.run
+    sizes = part_sizes(known.where) if is_run(known.where) else {}
     newest = run.keep_checkpoints if run.retention == "keep_last" else run.milestone_cache
     disk = {
-        "replay": replay,
+        "replay": int(stored * known.ply),
         "checkpoints": (newest + 1) * (learner + 2 * weights),
-        "commits": max(KEEP_MANIFESTS * (learner + known.tail), sizes["state"]),
+        "commits": max(KEEP_MANIFESTS * (learner + known.tail), sizes.get("state", 0)),
         "kept": known.kept or 0,
     }
     memory = {"replay": replay, "window": replay, **known.rest}
     forecast = Forecast(
         measured=known.a_day is not None,
-        at_limit=at_limit,
+        at_limit=coming is not None,
+        endless=not bounds,
         disk=disk,
         disk_total=sum(disk.values()),
         disk_there=sum(sizes.values()),

@@ -82,10 +82,13 @@ def preflight(request: TrainRequest) -> list[Check]:
 
 def _what(request: TrainRequest) -> tuple[GameEntry, Settings]:
     from ludus.games import get_game
+    from ludus.training.birth import require_opponents
     from ludus.training.plays import game_of_run
 
     if request.create:
-        return get_game(request.game), Settings.model_validate(request.settings)
+        entry, settings = get_game(request.game), Settings.model_validate(request.settings)
+        require_opponents(settings, entry)
+        return entry, settings
     run = Run.open(Path(request.path), write=False)
     return game_of_run(run, request.game or None), current_settings(run, coming=True)
 
