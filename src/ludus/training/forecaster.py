@@ -96,13 +96,19 @@ def games_to_come(
         iteration: iterations done.
         games: games done.
     """
-    each, run = settings.selfplay.games_per_iteration, settings.run
-    found = [
-        (limit - iteration) * each
-        for limit in (run.total_iterations, limits.get("iterations"))
-        if limit is not None
-    ]
-    found += [
-        limit - games for limit in (run.total_games, limits.get("games")) if limit is not None
-    ]
-    return None if not found else max(0, min(found))
+    run = settings.run
+    until = least(run.total_iterations, limits.get("iterations"))
+    left = None if until is None else (until - iteration) * settings.selfplay.games_per_iteration
+    played = least(run.total_games, limits.get("games"))
+    found = least(left, None if played is None else played - games)
+    return None if found is None else max(0, found)
+
+
+def least(*limits: int | None) -> int | None:
+    """The limit that is reached first; None if there is none.
+
+    Args:
+        limits: numbers, or None for one that is not set.
+    """
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else None
