@@ -13,7 +13,7 @@ from textual.widgets import Input
 from ludus.cli.main import main
 from ludus.monitor.tui import launch
 from ludus.monitor.tui.app import MonitorApp
-from ludus.monitor.tui.checks import preflight
+from ludus.monitor.tui.checks import checks_of
 from ludus.monitor.tui.dashboard import Dashboard
 from ludus.monitor.tui.dialogs import Question
 from ludus.monitor.tui.draft import DRAFT, Draft, free_path
@@ -165,20 +165,22 @@ def test_the_command_of_a_draft_is_one_that_train_takes(tmp_path: Path) -> None:
 def test_checks_before_a_start(run: Path, tmp_path: Path) -> None:
     draft, _ = Draft.open(tmp_path / "new")
     draft.save()
-    checks = preflight(draft)
-    assert checks[0].name == "settings" and all(one.good for one in checks)
+    checks = checks_of(draft)
+    assert checks[0].name == "settings" and not [one for one in checks if one.level == "bad"]
     draft.set("run.floor_free_mb", 10**12)
     draft.save()
-    assert [one.name for one in preflight(draft) if not one.good] == ["disk"]
+    assert [one.name for one in checks_of(draft) if one.level == "bad"] == ["disk"]
     draft.changes = {"search.budget": -5}
     draft.save()
-    assert "search.budget = -5" in preflight(draft)[0].text
+    assert "search.budget = -5" in checks_of(draft)[0].text
     done, _ = Draft.open(run)
     done.set("run.total_iterations", 1)
     done.save()
-    assert "nothing to do" in preflight(done)[0].text
+    bad = [one for one in checks_of(done) if one.level == "bad"]
+    assert [one.name for one in bad] == ["limit"] and "nothing to do" in bad[0].text
     lock = RunLock.acquire(run)
-    assert "being trained by process" in preflight(done)[0].text
+    (refused,) = checks_of(done)
+    assert refused.level == "bad" and "is in use by process" in refused.text
     lock.release()
 
 

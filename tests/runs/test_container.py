@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from ludus.runs import (
     KeepLast,
     Milestones,
     Run,
+    SaveError,
     checkpoint_name,
     container,
     extract_checkpoint,
@@ -209,11 +211,32 @@ def test_order_is_by_sequence_never_by_file_time_or_unit(run: Run) -> None:
 
 
 def test_the_date_in_the_name_is_that_of_the_birth(run: Run) -> None:
+    run.counters.add("selfplay_games", 7)
     entry, _ = run.save_checkpoint(weights(1), {}, unit=1, policy=KeepLast(), parameters=300_000)
     assert f"/{run.manifest.start_date}-toy-v1-0.3M-iter001.ckpt" in entry.path
     header = read_header(run.path / entry.path)
     assert header.meta["schema"] == run.schema.envelope()
     assert header.meta["start_date"] == run.manifest.start_date
+    assert header.meta["counters"]["selfplay_games"] == 7
+    assert abs(header.meta["saved_ms"] / 1000 - time.time()) < 60
+
+
+def test_the_default_keeps_five(run: Run) -> None:
+    for unit in range(1, 8):
+        run.save_checkpoint(weights(unit), {}, unit=unit, policy=KeepLast(), parameters=1)
+    assert [entry.unit for entry in list_checkpoints(run.path)] == [3, 4, 5, 6, 7]
+
+
+def test_a_save_that_failed_removes_nothing(run: Run, faulty_os: Callable[..., FaultyOs]) -> None:
+    run.save_checkpoint(weights(1), {}, unit=1, policy=KeepLast(1), parameters=1)
+    faulty_os(1, errno.ENOSPC, only=("write",))
+    with pytest.raises(SaveError):
+        run.save_checkpoint(weights(2), {}, unit=2, policy=KeepLast(1), parameters=1)
+    (left,) = list_checkpoints(run.path)
+    assert left.unit == 1
+    assert [path.name for path in (run.path / "checkpoints/cache").iterdir()] == [
+        left.path.rpartition("/")[2]
+    ]
 
 
 def test_protected_unreadable_and_permanent_files_stay(run: Run) -> None:
@@ -258,6 +281,8 @@ def test_newest_valid_checkpoint_is_found(run: Run) -> None:
     found = newest_valid_checkpoint(run.path)
     assert found is not None
     assert found.unit == 1
+    (run.path / found.path).write_bytes(b"")
+    assert newest_valid_checkpoint(run.path) is None
 
 
 def test_writing_never_replaces(small: Path) -> None:

@@ -205,6 +205,13 @@ def test_a_rejected_candidate_changes_nothing(tmp_path, monkeypatch):
     assert not list_checkpoints(path)
 
 
+def test_checkpoints_of_an_interval_are_counted_from_one(tmp_path, monkeypatch):
+    decide(monkeypatch, promoted=False)
+    train(tmp_path / "run", "run.checkpoint_every=2", "evaluation.every=0", iterations=5)
+    units = [entry.unit for entry in list_checkpoints(tmp_path / "run")]
+    assert units == [2, 4], "none at 0, and no further one at the end"
+
+
 def test_a_promoted_candidate_is_the_next_start(tmp_path, monkeypatch):
     decide(monkeypatch, promoted=True)
     begun = starts(monkeypatch)

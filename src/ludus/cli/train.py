@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ludus.cli.finishing import train_and_report
 from ludus.cli.output import say, table
 from ludus.cli.playing import GAME_HELP
+
+if TYPE_CHECKING:
+    from ludus.training.request import TrainRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -82,6 +86,15 @@ def train(
     sweep: Annotated[
         str | None, typer.Option("--sweep", help="'wandb': settings as its sweep's agent chose.")
     ] = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--init-from", help="A run or checkpoint whose champion a new run begins with."
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Look whether it could start, start nothing, and end.")
+    ] = False,
     settings: Annotated[
         bool, typer.Option("--settings", help="Print all settings with their meaning, and end.")
     ] = False,
@@ -101,22 +114,37 @@ def train(
     if settings:
         _show_settings(recipe, game, chosen, assignments)
         return 0
-    request = TrainRequest.make(
-        recipe,
-        game=game,
-        run=run,
-        new=new,
-        minutes=minutes,
-        iterations=iterations,
-        games=games,
-        seed=seed,
-        assignments=assignments,
-        preset=chosen,
-        config=config,
-        pause_at=pause_at,
-        accept_change=accept_change,
-    )
-    return train_and_report(request, metrics_port, () if sweep is None else (sweep,))
+
+    def make() -> TrainRequest:
+        return TrainRequest.make(
+            recipe,
+            game=game,
+            run=run,
+            new=new,
+            minutes=minutes,
+            iterations=iterations,
+            games=games,
+            seed=seed,
+            assignments=assignments,
+            preset=chosen,
+            config=config,
+            pause_at=pause_at,
+            accept_change=accept_change,
+            init_from=init_from,
+        )
+
+    if check:
+        return _check(make)
+    return train_and_report(make(), metrics_port, () if sweep is None else (sweep,))
+
+
+def _check(make: Callable[[], TrainRequest]) -> int:
+    """The table of what was looked at; 2 where a start would be refused or useless."""
+    from ludus.training.preflight import look_before
+
+    checks = look_before(make)
+    say(table(("check", "level", "found"), [(one.name, one.level, one.text) for one in checks]))
+    return 2 if any(one.level == "bad" for one in checks) else 0
 
 
 def _swept(sweep: str | None) -> list[str]:

@@ -4,7 +4,7 @@ from ludus.replay.audit import audit_games
 from ludus.replay.feed import RowFeed
 from ludus.replay.findings import Audit, AuditLimits, Finding
 from ludus.replay.outcomes import audit_results
-from ludus.replay.records import COLUMN_TYPES, Columns, GameRecords
+from ludus.replay.records import COLUMN_TYPES, EDGE_BYTES, PLY_BYTES, Columns, GameRecords
 from ludus.replay.rederive import TargetRule
 from ludus.replay.rows import TrainingRows, audit_rows, row_buffers
 from ludus.replay.sampler import ReplaySampler
@@ -23,7 +23,9 @@ from ludus.replay.window import WindowLaw
 
 __all__ = [
     "COLUMN_TYPES",
+    "EDGE_BYTES",
     "FORMAT_VERSION",
+    "PLY_BYTES",
     "Audit",
     "AuditLimits",
     "Columns",

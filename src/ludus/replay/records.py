@@ -52,6 +52,10 @@ _EDGE_COLUMNS: dict[str, type[np.generic]] = {
 COLUMN_TYPES = {**_GAME_COLUMNS, **_SEAT_COLUMNS, **_PLY_COLUMNS, **_EDGE_COLUMNS}
 """Element type of every column; the columns of ``ludus._core.Slots.finished()``."""
 
+PLY_BYTES = sum(np.dtype(kind).itemsize for kind in _PLY_COLUMNS.values())
+EDGE_BYTES = sum(np.dtype(kind).itemsize for kind in _EDGE_COLUMNS.values())
+"""Of a stored ply, and of each legal action of a searched one."""
+
 
 def _starts(counts: Array) -> npt.NDArray[np.int64]:
     """i64[n + 1]: where each owner's rows begin, and where the last one's end."""

@@ -36,6 +36,7 @@ from ludus.runs.control import COMMANDS, Command, ControlReader, send_command
 from ludus.runs.counters import Counters
 from ludus.runs.eta import Eta, duration_text
 from ludus.runs.files import Tensors
+from ludus.runs.garbage import KEEP_MANIFESTS
 from ludus.runs.layout import is_run, require_run
 from ludus.runs.listing import RunSummary, describe_run, list_runs, read_summary
 from ludus.runs.lock import Holder, RunLock, lock_holder
@@ -87,6 +88,7 @@ from ludus.runs.status import StatusWriter, read_status
 __all__ = [
     "COMMANDS",
     "CONTAINER_VERSION",
+    "KEEP_MANIFESTS",
     "MANIFEST_VERSION",
     "PROTOCOL_VERSION",
     "CheckpointEntry",

@@ -14,7 +14,7 @@ from ludus.evaluators import (
     core_count,
     probe_digest,
 )
-from ludus.games import get_game
+from ludus.games import GameEntry, get_game
 from ludus.players import parse_player
 from ludus.runs import Run, SchemaIds
 from ludus.training import fingerprint
@@ -79,14 +79,23 @@ def _probe(session_settings: Settings, rules: Any) -> dict[str, Any]:
     }
 
 
+def require_opponents(settings: Settings, entry: GameEntry) -> None:
+    """Refuse opponents of evaluations that are no players.
+
+    Raises:
+        UserError: naming the first that is none.
+    """
+    for opponent in settings.evaluation.opponents:
+        if opponent not in ("first", PREVIOUS):
+            parse_player(opponent, entry)
+
+
 def _create(request: TrainRequest, path: Path) -> Session:
     recipe = load_recipe(request.recipe)
     entry = get_game(request.game)
     rules = entry.rules
     settings = Settings.model_validate(request.settings)
-    for opponent in settings.evaluation.opponents:
-        if opponent not in ("first", PREVIOUS):
-            parse_player(opponent, entry)  # refused now, not at the first evaluation
+    require_opponents(settings, entry)  # refused now, not at the first evaluation
     fixed: dict[str, Any] = {}
     if settings.runtime.backend == "auto":
         rows = settings.selfplay.group_size
@@ -174,6 +183,28 @@ def _require_backend(run: Run, name: str) -> None:
         )
 
 
+def changes_of_environment(
+    run: Run, settings: Settings, rules: Any
+) -> tuple[list[str], dict[str, Any]]:
+    """What is not as it was where a run was made, as far as numbers can depend on it.
+
+    Args:
+        run: the run.
+        settings: of it.
+        rules: of its game.
+
+    Returns: a text for each difference, and the fingerprint of here and now.
+
+    Raises:
+        ConfigError: the run does not say where it was made.
+    """
+    stored = run.manifest.progress.get("environment") or run.config.get("environment")
+    if not isinstance(stored, dict):
+        raise ConfigError(f"{run.path}/config.resolved.yaml does not say where the run was made")
+    now = _probe(settings, rules)
+    return fingerprint.differences(stored, now), now
+
+
 def _environment(
     run: Run, settings: Settings, rules: Any, accept: bool, note: Callable[[str], None]
 ) -> dict[str, Any] | None:
@@ -185,11 +216,7 @@ def _environment(
         UserError: they do not, and the run is deterministic.
     """
     earlier = run.manifest.progress.get("environment")
-    stored = earlier or run.config.get("environment")
-    if not isinstance(stored, dict):
-        raise ConfigError(f"{run.path}/config.resolved.yaml does not say where the run was made")
-    now = _probe(settings, rules)
-    found = fingerprint.differences(stored, now)
+    found, now = changes_of_environment(run, settings, rules)
     if not found:
         return earlier
     text = "; ".join(found)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ludus import _core
-from ludus.learners import AlphaZeroSettings
-from ludus.nets import Network, build
+from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
+from ludus.nets import Network, Weights, build, load_arrays
 from ludus.training.settings import Settings
 
 
@@ -22,6 +22,22 @@ def make_network(rules: _core.Game, settings: Settings) -> Network:
         margin=settings.model.margin_head,
         seed=_core.derive_seed(settings.run.seed, "weights", 0),
     )
+
+
+def make_learner(
+    rules: _core.Game, settings: Settings, weights: Weights | None = None
+) -> AlphaZeroLearner:
+    """A learner that has not learned yet.
+
+    Args:
+        rules: of the game.
+        settings: of the run.
+        weights: that it begins with; those of the run's first network by default.
+    """
+    net = make_network(rules, settings)
+    if weights is not None:
+        load_arrays(net, weights)
+    return AlphaZeroLearner(net, learner_settings(settings))
 
 
 def learner_settings(settings: Settings) -> AlphaZeroSettings:

@@ -1,38 +1,37 @@
 """What a run will need: disk, memory and time, first reckoned, then measured.
 
-Before there is anything to measure, sizes follow from the settings and the game, with a word about
-what is assumed. From the first finished iteration on, sizes and times are those of this very run.
+Before there is anything to measure, sizes on disk are bounds that follow from the settings and the
+game, and memory is near to one. From the first finished iteration on, sizes and times are those of
+this very run.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ludus.games import GameEntry
-from ludus.runs import duration_text, free_bytes
-from ludus.training.memory import memory_limit, resident_bytes
-from ludus.training.session import PHASES, Session
+from ludus.replay import EDGE_BYTES, PLY_BYTES
+from ludus.runs import KEEP_MANIFESTS, duration_text, free_bytes, is_run, part_sizes
+from ludus.training.memory import memory_limit, peak_bytes, resident_bytes
+from ludus.training.session import Session
 from ludus.training.settings import Settings
 
-PLY_BYTES, EDGE_BYTES = 17, 6
-"""Of a stored ply, and of each searched action at its root (``ludus.replay.records``)."""
+BASE_BYTES, WORK_BYTES = 450 * 10**6, 100 * 10**6
+"""Assumed of interpreter and libraries, where this process has loaded less so far; and of what
+playing and learning need besides what is reckoned."""
 
-LOG_BYTES_A_SECOND = 500
-"""Assumed until the logs of the run are there to be measured."""
+NODE_BYTES, CHILD_BYTES = 128, 10
+"""Assumed of a node of a search tree, and of each of its actions."""
 
-BASE_BYTES = 400 * 10**6
-"""Interpreter and libraries, assumed until they are there to be measured."""
+DAY = 86400.0
+_LINGERING = 2
+"""Iterations whose games have left the replay and are on disk still, for one of the newest commits
+names them: every phase ends with a commit."""
 
-COMMITS_KEPT = 8
-"""Manifests with a learner's state each."""
-
-_DAY = 86400.0
-_REFINED = (1, 2, 5, 10, 50, 100, 500, 1000)
-"""Iterations of this process after which the forecast is told anew."""
+_KEPT = ("checkpoints", "logs", "games", "reports", "other")
+"""Parts of a run directory that only grow; of ``models`` it is the champions."""
 
 
 @dataclass(frozen=True)
@@ -40,46 +39,104 @@ class Forecast:
     """What a run is going to need.
 
     Attributes:
-        measured: whether an iteration of this run has been measured.
-        disk: bytes by component when the replay is full: ``replay``, ``checkpoints``, ``commits``,
-            ``logs_a_day``; what stays for ever grows on (``permanent_a_checkpoint``).
-        disk_total: of those, with the logs of a day.
-        disk_free: now.
-        memory: bytes by component.
+        measured: whether an iteration of this run was measured; else sizes on disk are bounds, and
+            what grows for ever is left out.
+        at_limit: whether sizes are those when the limit that was asked for is reached; else those
+            of a full replay.
+        endless: whether all games are kept and there is no limit, so that the replay has no full
+            size; it is counted as it is now.
+        disk: bytes by component: ``replay``, ``checkpoints`` (those that go away again),
+            ``commits`` (states of the newest ones), ``kept`` (what stays for ever: logs, champions,
+            reports, permanent checkpoints; as much as is there now, or with what comes until
+            the limit).
+        disk_total: of those.
+        disk_there: bytes of the run directory now.
+        disk_free: bytes now.
+        disk_a_day: bytes of what stays for ever that each day adds; None until measured.
+        memory: bytes by component: ``replay``, ``window`` (a second copy, while it learns),
+            ``trees`` (until measured), ``rest``.
         memory_total: of them.
         memory_limit: of machine or container; None if unknown.
-        iteration_seconds: None until one was measured.
+        iteration_seconds: mean of the newest ones; None until one of this process was measured.
         seconds_left: to the limit that was asked for; None without one, or unknown.
-        warnings: sentences about what will not suffice.
+        warnings: sentences about what may not suffice, by ``disk`` and ``memory``.
     """
 
     measured: bool
+    at_limit: bool
+    endless: bool
     disk: dict[str, int]
     disk_total: int
+    disk_there: int
     disk_free: int
+    disk_a_day: int | None
     memory: dict[str, int]
     memory_total: int
     memory_limit: int | None
     iteration_seconds: float | None = None
     seconds_left: float | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: dict[str, str] = field(default_factory=dict)
+
+    def parts(self) -> dict[str, str]:
+        """A few words about ``disk``, ``memory`` and, if known, ``time`` and ``end``."""
+        most = "" if self.measured else "at most "
+        disk = f"{most}{_size_text(self.disk_total)} of disk " + (
+            "at the limit" if self.at_limit else "with a full replay"
+        )
+        if self.endless:
+            disk = f"{_size_text(self.disk_total)} of disk, and more with every game"
+        if self.disk_a_day is None:
+            disk += ", logs and champions besides"
+        elif not self.at_limit:
+            disk += f" and {_size_text(self.disk_a_day)} more each day"
+        found = {
+            "disk": f"{disk} ({_size_text(self.disk_free)} free)",
+            "memory": f"about {_size_text(self.memory_total)} of memory"
+            + ("" if self.memory_limit is None else f" (of {_size_text(self.memory_limit)})"),
+        }
+        if self.iteration_seconds is not None:
+            found["time"] = f"{duration_text(self.iteration_seconds)} an iteration"
+        if self.seconds_left is not None:
+            found["end"] = f"{duration_text(self.seconds_left)} to the limit"
+        return found
 
     def text(self) -> str:
         """One line for people."""
-        parts = [
-            f"{_gb(self.disk_total)} of disk when the replay is full ({_gb(self.disk_free)} free)",
-            f"{_gb(self.memory_total)} of memory"
-            + ("" if self.memory_limit is None else f" of {_gb(self.memory_limit)}"),
-        ]
-        if self.iteration_seconds is not None:
-            parts.append(f"{duration_text(self.iteration_seconds)} an iteration")
-        if self.seconds_left is not None:
-            parts.append(f"{duration_text(self.seconds_left)} to the limit")
-        return "forecast: " + ", ".join(parts)
+        return ", ".join(self.parts().values())
 
     def as_json(self) -> dict[str, Any]:
-        """For status, ``run.json`` and the event."""
-        return asdict(self)
+        """For status, ``run.json`` and the event; ``text`` leaves out time, which goes by."""
+        parts = self.parts()
+        return {**asdict(self), "text": f"{parts['disk']}, {parts['memory']}"}
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What sizes follow from.
+
+    Attributes:
+        where: the run directory, or where it will be.
+        parameters: weights of the network.
+        ply: bytes of a stored ply.
+        plies: of a game.
+        tail: bytes of a commit's games that no shard holds yet, at most.
+        present: plies in the replay now.
+        to_come: games until the limit; None without one.
+        rest: bytes of memory besides the replay.
+        kept: bytes on disk that stay for ever; None before there are any.
+        a_day: of them, that come in a day; None until measured.
+    """
+
+    where: Path
+    parameters: int
+    ply: float
+    plies: float
+    tail: int
+    present: int
+    to_come: int | None
+    rest: dict[str, int]
+    kept: int | None = None
+    a_day: int | None = None
 
 
 def parameters_of(settings: Settings, entry: GameEntry) -> int:
@@ -89,167 +146,151 @@ def parameters_of(settings: Settings, entry: GameEntry) -> int:
     return int(make_network(entry.rules, settings).parameter_count)
 
 
-def reckon(settings: Settings, entry: GameEntry, parameters: int, where: Path) -> Forecast:
-    """The forecast of a run that has not played yet.
+def reckon(
+    settings: Settings,
+    entry: GameEntry,
+    parameters: int,
+    where: Path,
+    to_come: int | None = None,
+) -> Forecast:
+    """The forecast of a run that has not played yet: bounds.
 
     Args:
         settings: of the run.
         entry: the game.
         parameters: weights of the network.
-        where: a folder on the run's disk.
+        where: the run directory, which need not be there.
+        to_come: games until the limit; None without one.
     """
     rules = entry.rules
-    # Searched actions at a root: no more than there are, than are legal, or than simulations.
-    budget = max(settings.search.budget, *settings.search.budget_by_kind.values(), 0)
-    edges = min(rules.num_actions, rules.max_legal, max(budget, settings.search.considered))
+    # All legal actions of a searched position are stored, whether or not they were visited.
+    edges = min(rules.num_actions, rules.max_legal)
     ply = PLY_BYTES + EDGE_BYTES * edges
-    plies = max(1, rules.max_plies // 2) if not rules.has_chance else rules.max_plies
-    return _forecast(settings, parameters, where, ply=ply, plies=float(plies), logs=None, memory={})
+    searched = max(settings.search.budget, *settings.search.budget_by_kind.values(), 0) + 1
+    trees = settings.selfplay.slots * searched * (NODE_BYTES + CHILD_BYTES * edges)
+    known = _Known(
+        where=where,
+        parameters=parameters,
+        ply=float(ply),
+        plies=float(rules.max_plies),
+        tail=settings.replay.games_per_shard * rules.max_plies * ply,
+        present=0,
+        to_come=to_come,
+        rest={"trees": trees, "rest": _base(parameters)},
+    )
+    return _forecast(settings, known)
 
 
-def measure(session: Session) -> Forecast:
+def measure(session: Session, to_come: int | None = None) -> Forecast:
     """The forecast of a run that has played, from what it has used so far.
 
     Args:
         session: of the run, between two iterations.
+        to_come: games until the limit; None without one.
     """
-    run, replay = session.run, session.replay
+    run, replay, settings = session.run, session.replay, session.settings
+    parameters = session.net.parameter_count
     done = [entry for entry in run.iterations if entry.get("finished_ms")]
     if not done or not replay.samples or not replay.games:
-        forecast = reckon(session.settings, session.entry, session.net.parameter_count, run.path)
-    else:
-        logs = sum(path.stat().st_size for path in (run.path / "logs").glob("*.ndjson"))
-        a_day = int(logs / max(1.0, run.elapsed_seconds) * _DAY)
-        forecast = _forecast(
-            session.settings,
-            session.net.parameter_count,
-            run.path,
-            ply=_ply_bytes(session),
-            plies=replay.samples / replay.games,
-            logs=a_day,
-            memory={
-                name: int(value)
-                for name, value in session.memory.items()
-                if value is not None and name not in ("total", "budget", "growth", "fragmentation")
-            },
-        )
-    return forecast
+        return reckon(settings, session.entry, parameters, run.path, to_come)
+    kept = kept_bytes(run.path)
+    # Learning has held its window beside the records. Where this process has not learned yet, the
+    # subtraction takes too much, and the base stands for what is to come.
+    rest = max((peak_bytes() or 0) - 2 * replay.nbytes, BASE_BYTES)
+    known = _Known(
+        where=run.path,
+        parameters=parameters,
+        ply=replay.nbytes / replay.samples,
+        plies=replay.samples / replay.games,
+        tail=0,
+        present=replay.samples,
+        to_come=to_come,
+        rest={"rest": rest},
+        kept=kept,
+        a_day=int(kept / max(1.0, run.elapsed_seconds) * DAY),
+    )
+    return _forecast(settings, known)
 
 
-def _ply_bytes(session: Session) -> float:
-    """Bytes of a stored ply, by the shards there are."""
-    folder = session.run.path / "replay"
-    names = [entry.name for entry in session.replay.entries]
-    size = sum((folder / name).stat().st_size for name in names if (folder / name).exists())
-    samples = sum(entry.samples for entry in session.replay.entries)
-    if not samples:
-        return session.replay.nbytes / max(1, session.replay.samples)
-    return size / samples
+def _base(parameters: int) -> int:
+    """Memory of a trainer without replay and trees: libraries, and the learner's arrays."""
+    return max(BASE_BYTES, resident_bytes() or 0) + WORK_BYTES + 32 * parameters
 
 
-def _forecast(
-    settings: Settings,
-    parameters: int,
-    where: Path,
-    *,
-    ply: float,
-    plies: float,
-    logs: int | None,
-    memory: Mapping[str, int],
-) -> Forecast:
-    replay, run = settings.replay, settings.run
-    if replay.capacity_shards is not None:
-        kept = replay.capacity_shards * replay.games_per_shard * plies
-    else:
-        kept = float(replay.capacity_samples or 0)
-    weights = 4 * parameters
+def _forecast(settings: Settings, known: _Known) -> Forecast:
+    capacity = _capacity(settings, known.plies)
+    coming = None if known.to_come is None else known.present + known.to_come * known.plies
+    bounds = [one for one in (capacity, coming) if one is not None]
+    plies = min(bounds, default=known.present)
+    left = 0.0 if capacity is None else settings.selfplay.games_per_iteration * known.plies
+    stored = plies + _LINGERING * left
+    if coming is not None:
+        stored = min(stored, coming)
+    replay = int(plies * known.ply)
+    weights = 4 * known.parameters
     learner = 4 * weights  # weights, average, two moments
-    checkpoint = learner + 2 * weights
+    run = settings.run
+    sizes = part_sizes(known.where) if is_run(known.where) else {}
     newest = run.keep_checkpoints if run.retention == "keep_last" else run.milestone_cache
     disk = {
-        "replay": int(kept * ply),
-        "checkpoints": (newest + 1) * checkpoint,
-        "commits": COMMITS_KEPT * learner,
-        "logs_a_day": int(LOG_BYTES_A_SECOND * _DAY) if logs is None else logs,
+        "replay": int(stored * known.ply),
+        "checkpoints": (newest + 1) * (learner + 2 * weights),
+        "commits": max(KEEP_MANIFESTS * (learner + known.tail), sizes.get("state", 0)),
+        "kept": known.kept or 0,
     }
-    if not memory:
-        memory = {
-            "replay_packed": int(kept * ply),
-            "networks": 8 * weights,
-            "interpreter": max(BASE_BYTES, resident_bytes() or 0),
-        }
-    free, limit = free_bytes(_existing(where)), memory_limit()
-    total, used = sum(disk.values()), sum(memory.values())
-    warnings = []
-    floor = run.floor_free_mb * 1_000_000
-    there = _size(where)
-    if total - there > free - floor:
-        warnings.append(
-            f"the disk has {_gb(free)} free, and the run will need {_gb(total)}: make room, or "
-            "lower replay.capacity_shards and run.keep_checkpoints"
-        )
-    if limit is not None and used > limit:
-        warnings.append(
-            f"the run will need {_gb(used)} of memory, and there are {_gb(limit)}: lower "
-            "replay.capacity_shards or selfplay.slots"
-        )
-    return Forecast(
-        measured=logs is not None,
+    memory = {"replay": replay, "window": replay, **known.rest}
+    forecast = Forecast(
+        measured=known.a_day is not None,
+        at_limit=coming is not None,
+        endless=not bounds,
         disk=disk,
-        disk_total=total,
-        disk_free=free,
-        memory=dict(memory),
-        memory_total=used,
-        memory_limit=limit,
-        warnings=warnings,
+        disk_total=sum(disk.values()),
+        disk_there=sum(sizes.values()),
+        disk_free=free_bytes(_existing(known.where)),
+        disk_a_day=known.a_day,
+        memory=memory,
+        memory_total=sum(memory.values()),
+        memory_limit=memory_limit(),
     )
+    return replace(forecast, warnings=_warnings(forecast, run.floor_free_mb * 1_000_000))
 
 
-class Forecaster:
-    """Tells the forecast at the start of a run, and again when iterations were measured."""
+def _capacity(settings: Settings, plies: float) -> float | None:
+    """Plies of a full replay; None where all are kept for ever."""
+    replay = settings.replay
+    if replay.capacity_shards is not None:
+        return replay.capacity_shards * replay.games_per_shard * plies
+    return None if replay.capacity_samples is None else float(replay.capacity_samples)
 
-    def __init__(self, session: Session, total_iterations: Callable[[], int | None]) -> None:
-        """Prepare.
 
-        Args:
-            session: of the run.
-            total_iterations: at which the run ends, if any.
-        """
-        self._session = session
-        self._total = total_iterations
-        self._first = session.iteration
-        self._told: int | None = None
-        self._began = time.monotonic()
+def _warnings(forecast: Forecast, floor: int) -> dict[str, str]:
+    found = {}
+    need = forecast.disk_total
+    may = "will" if forecast.measured else "may"
+    if need - forecast.disk_there > forecast.disk_free - floor:
+        found["disk"] = (
+            f"the disk has {_size_text(forecast.disk_free)} free, and the run {may} need "
+            f"{_size_text(need)}: make room, or lower replay.capacity_shards and "
+            "run.keep_checkpoints"
+        )
+    limit = forecast.memory_limit
+    if limit is not None and forecast.memory_total > limit:
+        found["memory"] = (
+            f"the run {may} need {_size_text(forecast.memory_total)} of memory, and there are "
+            f"{_size_text(limit)}: lower replay.capacity_shards or selfplay.slots"
+        )
+    return found
 
-    def look(self) -> None:
-        """Tell what is due; call it before each phase."""
-        session = self._session
-        if session.phase != PHASES[0] and self._told is not None:
-            return
-        finished = session.iteration - self._first
-        if self._told == finished or (self._told is not None and finished not in _REFINED):
-            return
-        self._told = finished
-        forecast = self._timed(measure(session))
-        session.forecast = forecast.as_json()
-        session.run.events.append_if_possible("forecast", **session.forecast)
-        session.note(forecast.text())
-        for warning in forecast.warnings:
-            session.run.events.append_if_possible("notice", message=warning)
-            session.note(f"warning: {warning}")
 
-    def _timed(self, forecast: Forecast) -> Forecast:
-        session = self._session
-        seconds = [
-            (entry["finished_ms"] - entry["started_ms"]) / 1000.0
-            for entry in session.run.iterations[-5:]
-            if entry.get("finished_ms") and entry["iteration"] >= self._first
-        ]
-        if not seconds:
-            return forecast
-        mean, total = sum(seconds) / len(seconds), self._total()
-        left = None if total is None else mean * max(0, total - session.iteration)
-        return Forecast(**{**asdict(forecast), "iteration_seconds": mean, "seconds_left": left})
+def kept_bytes(run: Path) -> int:
+    """Bytes in a run directory of what no retention takes away.
+
+    Args:
+        run: the run directory.
+    """
+    sizes = part_sizes(run)
+    champions = sum(path.lstat().st_size for path in (run / "models").glob("champion-*"))
+    return champions + sum(sizes[name] for name in _KEPT)
 
 
 def _existing(path: Path) -> Path:
@@ -260,12 +301,5 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _size(folder: Path) -> int:
-    """Bytes of all files below a folder; 0 if there is none."""
-    if not folder.is_dir():
-        return 0
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _gb(size: int) -> str:
+def _size_text(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,7 +1,8 @@
 """Where settings come from.
 
 Later wins: defaults < recipe < the game's own ``recipe`` < the recipe's preset < YAML file <
-environment (``LUDUS__SECTION__KEY``) < ``--set a.b=value`` and the options of the command.
+variables that the recipe names < environment (``LUDUS__SECTION__KEY``) < ``--set a.b=value`` and
+the options of the command.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ludus.errors import ConfigError, UserError
 from ludus.games import GameEntry
 from ludus.training.keys import Given, changes, flatten, known_keys, merge, suggest, validate
 from ludus.training.settings import Settings
+from ludus.training.variables import named_layer
 
 ENVIRONMENT_PREFIX = "LUDUS__"
 _FILE_LIMIT = 1 << 20
@@ -34,6 +36,7 @@ class Recipe:
         about: one sentence.
         settings: nested settings of every preset.
         presets: nested differences by name of preset.
+        environment: variables without ``LUDUS__`` that it reads (:mod:`ludus.training.variables`).
     """
 
     name: str
@@ -42,6 +45,7 @@ class Recipe:
     about: str
     settings: dict[str, Any]
     presets: dict[str, dict[str, Any]]
+    environment: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Asked:
         preset: name of the preset, None for the default one.
         file: bytes of a YAML file, None if there is none.
         file_name: its name, for sentences.
-        environment: variables; only ``LUDUS__*`` are looked at.
+        environment: variables; ``LUDUS__*`` are looked at, and those that the recipe names.
         assignments: texts ``a.b=value``, in order.
         options: settings given by options of the command, by dotted key.
     """
@@ -106,6 +110,7 @@ def load_recipe(name: str) -> Recipe:
         about=str(data["about"]),
         settings=dict(data.get("settings") or {}),
         presets={str(key): dict(value or {}) for key, value in data["presets"].items()},
+        environment=tuple(data.get("environment") or ()),
     )
 
 
@@ -217,8 +222,12 @@ def environment_layer(environment: Mapping[str, str]) -> dict[str, Given]:
     return layer
 
 
-def explicit_layers(asked: Asked) -> dict[str, Given]:
+def explicit_layers(asked: Asked, recipe: Recipe) -> dict[str, Given]:
     """What file, environment and command line give, merged in their order.
+
+    Args:
+        asked: what the user gives.
+        recipe: names the variables that are read besides ``LUDUS__*``.
 
     Raises:
         ConfigError: as of the layers.
@@ -226,6 +235,10 @@ def explicit_layers(asked: Asked) -> dict[str, Given]:
     layers: list[dict[str, Given]] = []
     if asked.file is not None:
         layers.append(flatten(parse_yaml(asked.file, asked.file_name), asked.file_name))
+    if recipe.environment:
+        below = merge([flatten(recipe.settings, f"recipe {recipe.name}"), *layers])
+        values = {key: given.value for key, given in below.items()}
+        layers.append(named_layer(recipe.environment, asked.environment, values))
     layers.append(environment_layer(asked.environment))
     layers.extend(parse_assignment(text) for text in asked.assignments)
     layers.append({key: Given(value, "option") for key, value in asked.options.items()})
@@ -250,7 +263,7 @@ def resolve(recipe: Recipe, asked: Asked, game: GameEntry | None = None) -> Reso
             f"recipe {recipe.name} has no preset {preset!r}{suggest(preset, recipe.presets)} "
             f"(presets: {', '.join(recipe.presets)})"
         )
-    explicit = explicit_layers(asked)
+    explicit = explicit_layers(asked, recipe)
     layers = [
         flatten(recipe.settings, f"recipe {recipe.name}"),
         {} if game is None else _game_layer(game),

@@ -18,7 +18,7 @@ from ludus.training.changing import begin_iteration
 from ludus.training.commands import Commands
 from ludus.training.ending import Ending, ending_of
 from ludus.training.evaluating import EvaluatePhase
-from ludus.training.forecast import Forecaster
+from ludus.training.forecaster import Forecaster, least
 from ludus.training.gating import GatePhase, gate_seeds
 from ludus.training.guards import (
     DiskGuard,
@@ -75,7 +75,7 @@ class Loop:
         self._end = None if request.minutes is None else time.monotonic() + 60.0 * request.minutes
         self._phase: Phase | None = None
         self._share = Share()
-        self._forecaster = Forecaster(session, self._total_iterations)
+        self._forecaster = Forecaster(session, self._seconds_left)
         self._adrift = False  # what is in memory must not be committed
         self._guards = make_guards(session)
         self._disk = next(guard for guard in self._guards if isinstance(guard, DiskGuard))
@@ -91,10 +91,10 @@ class Loop:
     # -- limits -------------------------------------------------------------------------------
 
     def _total_iterations(self) -> int | None:
-        return _least(self._session.settings.run.total_iterations, self._request.iterations)
+        return least(self._session.settings.run.total_iterations, self._request.iterations)
 
     def _total_games(self) -> int | None:
-        return _least(self._session.settings.run.total_games, self._request.games)
+        return least(self._session.settings.run.total_games, self._request.games)
 
     def _seconds_left(self) -> float | None:
         return None if self._end is None else max(0.0, self._end - time.monotonic())
@@ -363,8 +363,3 @@ class Loop:
         held = self._session.book.held
         if held is not None:
             self._resumed(held)
-
-
-def _least(*limits: int | None) -> int | None:
-    known = [limit for limit in limits if limit is not None]
-    return min(known) if known else None

@@ -21,6 +21,25 @@ def resident_bytes() -> int | None:
         return None
 
 
+def peak_bytes() -> int | None:
+    """Most resident memory that this process had so far; None where the system does not say."""
+    return _kibibytes(Path("/proc/self/status"), "VmHWM:") or resident_bytes()
+
+
+def _kibibytes(file: Path, name: str) -> int | None:
+    """Bytes by the line of a file that begins with the name; None if there is none."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def available_bytes() -> int | None:
+    """Memory that the machine could give now without swapping; None where it does not say."""
+    return _kibibytes(Path("/proc/meminfo"), "MemAvailable:")
+
+
 def memory_limit(cgroup: Path = _CGROUP, own: Path = Path("/proc/self/cgroup")) -> int | None:
     """Memory that this process may use: of the machine, or of its container if that is less.
 

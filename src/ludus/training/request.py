@@ -203,7 +203,7 @@ class TrainRequest:
                 "--preset out, or start another with --new"
             )
         entry = game_of_run(run, game)
-        explicit = explicit_layers(asked)
+        explicit = explicit_layers(asked, recipe)
         changes = differences(explicit, current_settings(run, coming=True), str(path))
         return cls(
             recipe=recipe.name,

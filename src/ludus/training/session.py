@@ -16,14 +16,13 @@ import numpy.typing as npt
 
 from ludus.evaluators import NetworkEvaluator, TimedEvaluator
 from ludus.games import GameEntry
-from ludus.learners import AlphaZeroLearner
 from ludus.nets import arrays_of, describe, load_arrays
 from ludus.players import SearchPlayer, evaluation_settings
 from ludus.replay import ReplaySchema, ReplayStore
 from ludus.runs import Command, Manifest, ObjectRef, Run, manifest_name
 from ludus.training.book import ErrorBook
 from ludus.training.callbacks import Callbacks
-from ludus.training.derived import learner_settings, make_network, search_settings
+from ludus.training.derived import make_learner, make_network, search_settings
 from ludus.training.schedules import Schedule
 from ludus.training.settings import Settings
 from ludus.training.states import State
@@ -113,9 +112,7 @@ class Session:
         self.memory: dict[str, float | None] = {}
         self.candidate: Model | None = None
         self.net = make_network(self.rules, settings)
-        self.learner = AlphaZeroLearner(
-            make_network(self.rules, settings), learner_settings(settings)
-        )
+        self.learner = make_learner(self.rules, settings)
         search = settings.search
         self.schema = ReplaySchema.of(
             self.rules, c_visit=search.c_visit, c_scale=search.c_scale, q_spread=search.q_spread
@@ -144,10 +141,12 @@ class Session:
         """The state of a new run: the first network is champion.
 
         Args:
-            weights: of that network; those that follow from the seed by default.
+            weights: of that network, which learning goes on from; of the seed by default.
         """
         if weights is None:
             weights = arrays_of(self.net)
+        else:
+            self.learner = make_learner(self.rules, self.settings, weights)
         self.champion = self.first = self.put_model("champion", 0, weights)
 
     def restore(self, alive: Callable[[], None] = lambda: None) -> None:

@@ -228,7 +228,9 @@ def _machine(view: RunView) -> Iterator[Row]:
         yield "Memory", _text(_good(size_text(used)), _dim(tail))
     free = _first(status.get("free_disk_bytes"), view.figures.get("free_disk_bytes"))
     if free is not None:
-        yield "Disk", _text(_good(size_text(free)), _dim(" free"))
+        need = number(table(status.get("forecast")).get("disk_total"))
+        tail = " free" if need is None else f" free, forecast {size_text(need)}"
+        yield "Disk", _text(_good(size_text(free)), _dim(tail))
     commit = table(status.get("commit"))
     written = _first(commit.get("written_ms"), view.summary.committed_ms if view.summary else None)
     if written is not None:

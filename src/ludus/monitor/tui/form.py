@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from ludus.errors import LudusError
 from ludus.monitor.tui import launch, palette
-from ludus.monitor.tui.checks import Check, preflight
+from ludus.monitor.tui.checks import checks_of
 from ludus.monitor.tui.commands import Answer, send_settings
 from ludus.monitor.tui.dialogs import Question
 from ludus.monitor.tui.draft import Draft, free_path
@@ -30,6 +30,7 @@ from ludus.training.layers import recipe_names
 
 if TYPE_CHECKING:
     from ludus.monitor.tui.app import MonitorApp
+    from ludus.training.preflight import Check
 
 _HINTS = (
     ("←→", "change"),
@@ -299,11 +300,10 @@ class Form(Screen[None]):
         self._draw()
 
     async def _check_and_ask(self) -> None:
-        checks = await asyncio.to_thread(preflight, self.draft)
-        good = all(check.good for check in checks)
+        checks = await asyncio.to_thread(checks_of, self.draft)
         lines = "\n".join(_check_line(check) for check in checks)
-        if not good:
-            bad = next(check for check in checks if not check.good)
+        bad = next((check for check in checks if check.level == "bad"), None)
+        if bad is not None:
             self._said = Answer(f"not yet: {bad.text}", good=False)
             self._draw()
             return
@@ -328,4 +328,5 @@ class Form(Screen[None]):
 
 
 def _check_line(check: Check) -> str:
-    return f"{'✓' if check.good else '✗'} {check.name}: {check.text}"
+    mark = {"good": "✓", "warning": "!", "bad": "✗"}[check.level]
+    return f"{mark} {check.name}: {check.text}"
