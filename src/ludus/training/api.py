@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -9,9 +10,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ludus.errors import ConfigError, UserError
 from ludus.training.states import State
 
 
@@ -112,6 +117,7 @@ def train(
     """
     from ludus.training.request import TrainRequest
 
+    watches = _watches(callbacks)
     request = TrainRequest.make(
         recipe,
         game=game,
@@ -129,14 +135,31 @@ def train(
     if request.nothing_to_do:
         return _look(Path(request.path), "done", request.nothing_to_do)
     with _one_thread_an_operator(), _interrupts() as stop_asked:
-        return _train(request, callbacks, stop_asked)
+        return _train(request, watches, stop_asked)
 
 
-def _train(
-    request: Any,
+def _watches(
     callbacks: Sequence[Callable[[dict[str, Any]], object] | Watch],
-    stop_asked: Callable[[], bool],
-) -> Trained:
+) -> list[Watch]:
+    """What wants to watch, checked before anything is made.
+
+    Raises:
+        UserError: something that cannot watch.
+    """
+    watches = [one if isinstance(one, Watch) else Watch(one) for one in callbacks]
+    for watch in watches:
+        if not callable(watch.callback):
+            raise UserError(f"a callback must be a function or a Watch of one, not {watch!r:.80}")
+        if isinstance(watch.names, str):
+            raise UserError(
+                f"names of a Watch must be several names, such as [{watch.names!r}], not a text"
+            )
+        if watch.every < 1:
+            raise UserError(f"every = {watch.every} of a Watch must be at least 1")
+    return watches
+
+
+def _train(request: Any, watches: Sequence[Watch], stop_asked: Callable[[], bool]) -> Trained:
     from ludus.training.birth import open_session
     from ludus.training.loop import Loop
     from ludus.training.messages import Sender
@@ -144,8 +167,7 @@ def _train(
     told: list[str] = []
     session = open_session(request, told.append)
     with session.run as run:
-        for one in callbacks:
-            watch = one if isinstance(one, Watch) else Watch(one)
+        for watch in watches:
             session.callbacks.subscribe(watch.callback, watch.names, every=watch.every)
         session.note = lambda text: session.callbacks.publish("note", text=text)
         for text in told:
@@ -174,7 +196,11 @@ def _look(path: Path, state: State, reason: str) -> Trained:
 
 
 def _assignments(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Settings as the command line would give them."""
+    """Settings as the command line would give them.
+
+    Raises:
+        ConfigError: a value that no setting can have.
+    """
     from ludus.training.keys import groups
 
     found: list[str] = []
@@ -184,10 +210,21 @@ def _assignments(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
         if isinstance(value, Mapping) and key in sections:
             found += _assignments(value, f"{key}.")
         else:
-            import json
-
-            found.append(f"{key}={json.dumps(value)}")
+            found.append(f"{key}={json.dumps(value, default=partial(_plain, key))}")
     return found
+
+
+def _plain(key: str, value: object) -> object:
+    """What JSON does not know: paths, numbers and arrays of numpy.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise ConfigError(f"setting {key} must be a plain value, not {value!r:.80}")
 
 
 @contextmanager
