@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import statistics
 import tempfile
@@ -19,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ludus.measure import Figure, Goal, calibrate, in_turns
-from ludus.runs import Run, write_status
+from ludus.runs import read_status
 from ludus.runs.ndjson import NdjsonLog
+from ludus.runs.status import StatusWriter
 from ludus.training.birth import open_session
 from ludus.training.callbacks import Callbacks
 from ludus.training.loop import Loop
@@ -103,16 +103,23 @@ def _train(path: Path, minutes: float) -> tuple[Clock, float]:
         return clock, time.perf_counter() - began
 
 
+def p95(values: list[float]) -> float:
+    """What 95 of 100 stay below."""
+    return sorted(values)[int(0.95 * (len(values) - 1))] if values else 0.0
+
+
 def _shares(folder: Path, quick: bool) -> list[Figure]:
-    minutes, turns = (0.1, 2) if quick else (1.0, 5)
+    minutes, turns = (0.25, 2) if quick else (1.0, 5)
     path = folder / "run"
     found: dict[str, list[float]] = defaultdict(list)
+    calls: dict[str, list[float]] = defaultdict(list)
     speed = []
     for _ in range(turns):
         speed.append(calibrate())
         clock, seconds = _train(path, minutes)
         for group in ("commits", "guards", TOLD):
             found[group].append(1000.0 * clock.seconds[group] / seconds)
+            calls[group] += clock.calls[group]
     goals = {"commits": 0.01, TOLD: 0.005}
     return [
         Figure(
@@ -123,7 +130,7 @@ def _shares(folder: Path, quick: bool) -> list[Figure]:
             "the whole run",
             statistics.median(rates) / 1000.0,
             goal=Goal(goals[group], "most", "ratio") if group in goals else None,
-            extra={"note": "the part of the run that is neither play nor learning"},
+            extra={"calls": len(calls[group]), "p95_ms": round(1000.0 * p95(calls[group]), 2)},
         )
         for group, rates in found.items()
     ]
@@ -143,14 +150,14 @@ def measure(quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as name:
         folder = Path(name)
         figures = _shares(folder, quick)
-        run = Run.open(folder / "run", write=False)
-        status = json.loads((run.path / "status.json").read_text())
-        data = json.dumps(status).encode()
+        status = read_status(folder / "run") or {}
+        data = (folder / "run" / "status.json").read_bytes()
+        writer = StatusWriter(folder, run_id="bench", incarnation="bench")
         times = 200
 
         def write() -> float:
             for _ in range(times):
-                write_status(folder, status)
+                writer.write(status)
             return float(times)
 
         def plain() -> float:
