@@ -116,7 +116,7 @@ class Storm:
             f"run.warn_free_mb={floor + 64}",
             "run.commit_seconds=10",
             f"alerts.webhook=http://127.0.0.1:{self.sink.port}/",
-            "alerts.timeout_seconds=5",
+            "alerts.timeout_seconds=2",
             "alerts.every_seconds=1",
             f"alerts.rules={json.dumps(rules)}",
             f"metrics.prometheus_port={port}",

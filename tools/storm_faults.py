@@ -255,9 +255,9 @@ FAULTS = (
     Fault("stop", stop, True, ("restarted", "resume")),
     Fault("disk", fill_disk, False, ("guard_paused", "save_failed")),
     Fault("nan", poison, True, ("divergence", "returned_to_good", "restarted", "failed")),
-    Fault("sink", hang_sink, False, ()),
+    Fault("sink", hang_sink, False, ("notice",)),
     Fault("metrics", stuck_metrics, False, ()),
-    Fault("clock", move_clock, False, ()),
+    Fault("clock", move_clock, False, ("clock",)),
 )
 
 

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,27 @@ def test_a_restart_has_only_the_time_that_is_left(tmp_path):
     first, second = map(json.loads, (tmp_path / "run.minutes").read_text().split())
     assert first == 9.0
     assert 8.9 < second < first - 0.004
+
+
+def test_notices_reach_the_trainer_for_its_events(tmp_path):
+    """Of the supervisor itself and of others; only once there is one that has opened the run."""
+    script = """
+    heard = [json.loads(sys.stdin.readline()) for _ in range(2)]
+    send(kind="end", state="done", code=0, text=json.dumps(heard))
+    sys.exit(0)
+    """
+    file = tmp_path / "trainer.py"
+    file.write_text(PREAMBLE + textwrap.dedent(script))
+    request = TrainRequest(recipe="yatzy", path=str(tmp_path / "run"), create=False)
+    view, notices = View(), deque(["a sink hangs"])
+    one = Supervisor(request, view, command=[sys.executable, str(file)], notices=notices)
+    one._noted("ludus: alerts do not leave the machine")
+    assert one.run() == 0
+    heard = json.loads(view.notes[-1])
+    assert heard == [
+        {"command": "notice", "message": "a sink hangs"},
+        {"command": "notice", "message": "alerts do not leave the machine"},
+    ]
 
 
 def test_no_torch_in_the_supervisor():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,10 @@ from ludus.cli.output import note
 
 if TYPE_CHECKING:
     from ludus.training.request import TrainRequest
+
+
+_MOST_NOTICES = 100
+"""Sentences that wait for a trainer to write them down."""
 
 
 def train_and_report(
@@ -27,8 +32,9 @@ def train_and_report(
     from ludus.monitor.exporters.companion import companion
     from ludus.training.supervisor import supervise
 
-    with companion(request, metrics_port, sinks):
-        code = supervise(request)
+    notices: deque[str] = deque(maxlen=_MOST_NOTICES)
+    with companion(request, metrics_port, sinks, notices):
+        code = supervise(request, notices)
     if not request.nothing_to_do:
         from ludus.monitor.after import after_training
 

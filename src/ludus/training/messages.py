@@ -12,8 +12,8 @@ Trainer to supervisor, field ``kind``:
 ``told``   ``restarts``: so many restarts of the request are in the run's events now.
 ``end``    ``state``, ``code``, ``text``; ``final`` when a restart must not be tried.
 
-Supervisor to trainer: the request first, then ``{"command": "stop"}``; the end of the stream
-means that the supervisor is gone.
+Supervisor to trainer: the request first, then lines with ``command``: ``stop``, or ``notice`` with
+a ``message`` for the run's events; the end of the stream means that the supervisor is gone.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ludus.runs import Eta, duration_text, replace_file
+from ludus.training.clock import ClockWatch, jump_text
 from ludus.training.figures import Figures
 from ludus.training.guards import AlertGuard, Guard, Moment
 from ludus.training.measures import SPEEDS
@@ -62,6 +63,7 @@ class Reporter:
             session, past=self._past, progress=self._share_done, seconds_left=self._seconds_left
         )
         session.eta_seconds = self._seconds_left
+        self._clock = ClockWatch()
 
     def _amount(self, phase: Phase | None) -> float:
         """Iterations done, the one in progress by the usual share of its phases."""
@@ -205,6 +207,11 @@ class Reporter:
         error: str | None = None,
     ) -> None:
         """Publish ``status.json``; missing values are null."""
+        jumped = self._clock.jump()
+        if jumped is not None:
+            self._session.run.events.append_if_possible(
+                "clock", seconds=round(jumped, 1), message=jump_text(jumped)
+            )
         self._last_status = time.monotonic()
         self._phase = phase
         if state != "paused":

@@ -77,6 +77,7 @@ class Supervisor:
         *,
         patience: Patience | None = None,
         command: list[str] | None = None,
+        notices: deque[str] | None = None,
     ) -> None:
         """Prepare.
 
@@ -85,13 +86,15 @@ class Supervisor:
             view: where progress is shown.
             patience: limits.
             command: starts the trainer; the real one by default.
+            notices: sentences for the events of the run; others may add to them at any time.
         """
         self._request = request
         self._view = view
         self._patience = patience or Patience()
         self._command = command or [sys.executable, "-m", "ludus.training.trainer"]
         self._interrupts = 0
-        self._outside = Outside(request, self._note)
+        self._notices: deque[str] = deque() if notices is None else notices
+        self._outside = Outside(request, self._noted)
         self._watchdog = self._patience.progress_seconds or self._outside.watchdog_seconds
         self._untold: list[dict[str, Any]] = []
         self._uncommitted: tuple[float | None, float] = (None, 0.0)
@@ -189,6 +192,11 @@ class Supervisor:
         with contextlib.suppress(OSError, ValueError):
             self._view.note(text)
 
+    def _noted(self, text: str) -> None:
+        """Show a sentence, and have it in the events of the run."""
+        self._note(text)
+        self._notices.append(text.removeprefix("ludus: "))
+
     def _one_child(self, request: TrainRequest) -> _Outcome:
         read, write = os.pipe2(os.O_CLOEXEC)
         child = subprocess.Popen(
@@ -232,9 +240,9 @@ class Supervisor:
                         child.kill()
                         return outcome
                     self._note("ludus: stopping after a commit (Ctrl-C again ends at once)")
-                    with contextlib.suppress(BrokenPipeError):
-                        stdin.write(json.dumps({"command": "stop"}).encode() + b"\n")
-                        stdin.flush()
+                    _say(stdin, command="stop")
+                while outcome.began and self._notices:
+                    _say(stdin, command="notice", message=self._notices.popleft())
                 if read in ready:
                     data = os.read(read, 65536)
                     if not data:
@@ -316,10 +324,22 @@ def _code_text(code: int) -> str:
         return f"signal {-code}"
 
 
-def supervise(request: TrainRequest) -> int:
-    """Train as asked, showing progress on stderr; returns the exit code of the command."""
+def _say(stdin: IO[bytes], **message: str) -> None:
+    """One message to the trainer, which may be gone."""
+    with contextlib.suppress(BrokenPipeError):
+        stdin.write(json.dumps(message).encode() + b"\n")
+        stdin.flush()
+
+
+def supervise(request: TrainRequest, notices: deque[str] | None = None) -> int:
+    """Train as asked, showing progress on stderr; returns the exit code of the command.
+
+    Args:
+        request: what to train.
+        notices: sentences for the events of the run; others may add to them at any time.
+    """
     if request.nothing_to_do:
         sys.stderr.write(request.nothing_to_do + "\n")
         return 0
     with make_view() as view:
-        return Supervisor(request, view).run()
+        return Supervisor(request, view, notices=notices).run()

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -37,18 +38,22 @@ def die_with_parent() -> None:
 
 
 class _Asked:
-    """Whether the end was asked for: by the supervisor, or by SIGTERM to this process."""
+    """What was asked for: the end, by the supervisor or by SIGTERM to this process; and notices."""
 
     def __init__(self) -> None:
         self.stop = False
+        self.notices: deque[str] = deque()
 
     def listen(self) -> None:
         """Obey standard input until it ends; then nobody needs this process any more."""
         for line in sys.stdin.buffer:
             try:
-                if json.loads(line).get("command") == "stop":
+                said = json.loads(line)
+                if said.get("command") == "stop":
                     self.stop = True
-            except (ValueError, AttributeError):
+                elif said.get("command") == "notice":
+                    self.notices.append(str(said["message"]))
+            except (ValueError, AttributeError, KeyError):
                 continue
         os._exit(1)
 
@@ -146,8 +151,14 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
         log = _log_to(run.path / "logs", session.settings.logging)
         word = "training" if request.create or run.fresh else "going on with"
         note(f"{word} {run.path} (seed {run.manifest.seed}, iteration {session.iteration})")
+
+        def stop_asked() -> bool:
+            while asked.notices:
+                run.events.append_if_possible("notice", message=asked.notices.popleft())
+            return asked.stop
+
         try:
-            ending = Loop(session, request, sender, lambda: asked.stop).run()
+            ending = Loop(session, request, sender, stop_asked).run()
         except BaseException as error:
             run.events.append_if_possible(
                 "failed", error=f"{type(error).__name__}: {error}", log=log.name

@@ -21,7 +21,7 @@ from tests.training import tiny
 
 from ludus.monitor.exporters.base import scalars
 from ludus.monitor.exporters.companion import Companion, CompanionRequest, companion, wanted
-from ludus.runs import read_status
+from ludus.runs import read_ndjson, read_status
 
 HANGING_WANDB = """
 import time
@@ -184,6 +184,30 @@ def test_sinks_that_hang_hold_up_nobody(
     assert not child.is_running()
 
 
+def test_a_hang_is_a_warning_once(run: Path, libraries: Callable, tmp_path: Path) -> None:
+    libraries(wandb=HANGING_WANDB.format(mark=str(tmp_path / "hangs")))
+    hasty = (
+        "import os, ludus.monitor.exporters.companion_process as c\n"
+        "c.HANG_SECONDS = 0.2\n"
+        "os._exit(c.main())"
+    )
+    notes: list[str] = []
+    warnings: list[str] = []
+    one = Companion(
+        CompanionRequest(str(run), ("wandb",), 0, 0.2),
+        notes.append,
+        warn=warnings.append,
+        command=[sys.executable, "-c", hasty],
+        flush_seconds=0.1,
+    )
+    one.start()
+    until(lambda: bool(warnings))
+    time.sleep(1.5)
+    one.stop()
+    assert warnings == ["ludus: sink wandb hangs; training goes on"]
+    assert len(notes) == 1 and "metrics at" in notes[0]
+
+
 def test_a_crash_is_told_once_and_it_starts_a_few_times(run: Path, libraries: Callable) -> None:
     libraries(wandb=CRASHING_WANDB)
     notes: list[str] = []
@@ -327,6 +351,17 @@ def test_training_with_sinks_that_hang_is_training(
     assert status["state"] == "done"
     assert hung < 3 * plain + 15
     assert tiny.digests(tmp_path / "run")["champion"] == tiny.digests(made)["champion"]
+
+
+@pytest.mark.slow
+def test_what_fails_beside_a_training_is_in_its_events(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done, _ = train(tmp_path / "run", "--metrics-port", port)
+    assert done.returncode == 0, done.stderr
+    records = read_ndjson(tmp_path / "run" / "logs" / "events.ndjson")[0]
+    (notice,) = [one["message"] for one in records if one["event"] == "notice"]
+    assert notice.startswith("no metrics this time: port ")
 
 
 @pytest.mark.slow

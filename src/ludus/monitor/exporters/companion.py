@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,6 +66,7 @@ class Companion:
         request: CompanionRequest,
         note: Callable[[str], None],
         *,
+        warn: Callable[[str], None] | None = None,
         command: Sequence[str] = COMMAND,
         flush_seconds: float = FLUSH_SECONDS,
         first_pause: float = 2.0,
@@ -74,12 +76,14 @@ class Companion:
         Args:
             request: what to do.
             note: takes a sentence for people.
+            warn: takes those that say that something fails; they do not go to ``note`` then.
             command: starts the process; the real one by default.
             flush_seconds: what it has at the end.
             first_pause: seconds before the first restart, doubled each time.
         """
         self._request = request
         self._note = note
+        self._warn = warn or note
         self._command = list(command)
         self._flush_seconds = flush_seconds
         self._pause = first_pause
@@ -115,11 +119,11 @@ class Companion:
             if code is None or code == 0 or self._ending.is_set():
                 return
             if self.starts > _RESTARTS:
-                self._note("ludus: the companion for sinks and metrics ended again; left alone")
+                self._warn("ludus: the companion for sinks and metrics ended again; left alone")
                 return
             if not told:
                 told = True
-                self._note(
+                self._warn(
                     f"ludus: the companion for sinks and metrics ended ({_code_text(code)}); "
                     "it is started again, training goes on"
                 )
@@ -136,7 +140,7 @@ class Companion:
                 start_new_session=True,  # Ctrl-C is not for it; what it starts ends with it
             )
         except OSError as error:
-            self._note(f"ludus: no companion for sinks and metrics: {error.strerror}")
+            self._warn(f"ludus: no companion for sinks and metrics: {error.strerror}")
             return None
         self._child = child
         assert child.stdin is not None
@@ -159,11 +163,12 @@ class Companion:
 
     def _tell(self, line: bytes) -> None:
         try:
-            text = json.loads(line)["note"]
+            said = json.loads(line)
+            text, warning = said["note"], bool(said.get("warning"))
         except (ValueError, KeyError, TypeError):
             return
         shown = "".join(char if char.isprintable() else " " for char in str(text)[:_MOST_NOTE])
-        self._note(f"ludus: {shown}")
+        (self._warn if warning else self._note)(f"ludus: {shown}")
 
     def _kill(self) -> None:
         child = self._child
@@ -213,7 +218,10 @@ def wanted(
 
 @contextlib.contextmanager
 def companion(
-    request: TrainRequest, port: int | None = None, sinks: Sequence[str] = ()
+    request: TrainRequest,
+    port: int | None = None,
+    sinks: Sequence[str] = (),
+    notices: deque[str] | None = None,
 ) -> Iterator[None]:
     """Have a companion, if one is wanted, while something else works.
 
@@ -221,12 +229,19 @@ def companion(
         request: of the training.
         port: of ``/metrics``, by an option of the command.
         sinks: besides those of the settings.
+        notices: gets a sentence where something fails.
     """
     asked = wanted(request, port, sinks)
     if asked is None:
         yield
         return
-    one = Companion(asked, _to_stderr)
+
+    def warn(text: str) -> None:
+        _to_stderr(text)
+        if notices is not None:
+            notices.append(text.removeprefix("ludus: "))
+
+    one = Companion(asked, _to_stderr, warn=warn)
     one.start()
     try:
         yield

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ from ludus.training.trainer import die_with_parent
 _NICE = 10
 _WAIT_SECONDS = 0.5
 _LOG_BYTES = 1 << 20
+HANG_SECONDS = 30.0
+"""At one look or one opening, after which it is told that a sink hangs."""
+
 _MOST_FAILURES = 5
 """Looks in a row that may fail before a sink is given up."""
 
@@ -36,14 +39,22 @@ class Notes:
         self._told: set[str] = set()
         self._lock = threading.Lock()
 
-    def __call__(self, text: str) -> None:
-        """Tell, unless that was told before."""
+    def __call__(self, text: str, *, warning: bool = False) -> None:
+        """Tell, unless that was told before.
+
+        Args:
+            text: a sentence.
+            warning: whether the run's events should have it too.
+        """
         with self._lock:
             if text in self._told:
                 return
             self._told.add(text)
             try:
-                os.write(self._descriptor, json.dumps({"note": text}).encode() + b"\n")
+                os.write(
+                    self._descriptor,
+                    json.dumps({"note": text, "warning": warning}).encode() + b"\n",
+                )
             except OSError:
                 return
 
@@ -55,6 +66,7 @@ class SinkThread(threading.Thread):
         self, name: str, path: Path, interval: float, finish: threading.Event, note: Notes
     ) -> None:
         super().__init__(name=name, daemon=True)
+        self._busy_since: float | None = None
         self._path, self._interval, self._finish, self._note = path, interval, finish, note
 
     def run(self) -> None:
@@ -68,6 +80,7 @@ class SinkThread(threading.Thread):
         while read_status(self._path) is None:
             if self._finish.wait(_WAIT_SECONDS):
                 break
+        self._busy_since = time.monotonic()
         try:
             target = default_target(self._path, self.name)
             sink = make_sink(self.name, target)
@@ -75,9 +88,12 @@ class SinkThread(threading.Thread):
             with Feed(self._path, sink, self.name, target, retry=retry) as feed:
                 self._poll(feed)
         except LudusError as error:
-            self._note(f"sink {self.name}: {error}")
+            self._note(f"sink {self.name}: {error}", warning=True)
         except Exception as error:  # noqa: BLE001 - whatever a service's library raises
-            self._note(f"sink {self.name} failed: {sentence(error)}; ludus sync goes on later")
+            self._note(
+                f"sink {self.name} failed: {sentence(error)}; ludus sync goes on later",
+                warning=True,
+            )
 
     def _poll(self, feed: Any) -> None:
         from ludus.monitor.exporters.feed import sentence
@@ -92,10 +108,19 @@ class SinkThread(threading.Thread):
                 failures += 1
                 if failures >= _MOST_FAILURES or last:
                     raise
-                self._note(f"sink {self.name} failed: {sentence(error)}; it is tried again")
+                self._note(
+                    f"sink {self.name} failed: {sentence(error)}; it is tried again", warning=True
+                )
             if last:
                 return
+            self._busy_since = None
             self._finish.wait(self._interval)
+            self._busy_since = time.monotonic()
+
+    def hangs(self) -> bool:
+        """Whether it has been at the same thing for longer than a sink should take."""
+        since = self._busy_since
+        return self.is_alive() and since is not None and time.monotonic() - since > HANG_SECONDS
 
 
 def _log_in(target: Path, name: str) -> logging.Logger:
@@ -109,7 +134,7 @@ def _log_in(target: Path, name: str) -> logging.Logger:
     return logger
 
 
-def serve(path: Path, port: int, note: Callable[[str], None]) -> Any:
+def serve(path: Path, port: int, note: Notes) -> Any:
     """``/metrics`` of a run; None, and a note, where the port cannot be had."""
     from ludus.errors import UserError
     from ludus.monitor.exporters.prometheus import Exporter
@@ -118,7 +143,7 @@ def serve(path: Path, port: int, note: Callable[[str], None]) -> Any:
     try:
         server = MetricsServer(Exporter(path).text, port=port)
     except UserError as error:
-        note(f"no metrics this time: {error}; training goes on")
+        note(f"no metrics this time: {error}; training goes on", warning=True)
         return None
     server.start()
     note(f"metrics at {server.url}")
@@ -150,14 +175,16 @@ def main() -> int:
     for thread in threads:
         thread.start()
     server = None if request.port is None else serve(path, request.port, note)
-    if server is None:
+    while not finish.wait(_WAIT_SECONDS):
         for thread in threads:
-            thread.join()
-        return 0
-    finish.wait()
+            if thread.hangs():
+                note(f"sink {thread.name} hangs; training goes on", warning=True)
+        if server is None and not any(thread.is_alive() for thread in threads):
+            break
     for thread in threads:
         thread.join()
-    server.stop()
+    if server is not None:
+        server.stop()
     return 0
 
 

@@ -126,7 +126,7 @@ _SENTENCES: dict[str, tuple[str, Callable[[Event], str]]] = {
     "idle_option": ("warning", lambda e: _text(e, "message")),
     "opponents_unknown": ("warning", lambda e: f"Opponents that the game lacks: {_names(e)}"),
     "health": ("warning", _health),
-    "clock": ("warning", lambda e: f"The clock jumped: {_text(e, 'message')}"),
+    "clock": ("warning", lambda e: f"Clock: {_text(e, 'message')}"),
 }
 """Event -> kind of line and sentence. Kinds: start, end, command, good, warning, alert, fault."""
 

@@ -55,6 +55,15 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
     "commit_rejected": lambda e: f"commit {_get(e, 'sequence')} rejected: {_get(e, 'reason')}",
     "ended": lambda e: f"ended, {_get(e, 'state')}: {_get(e, 'reason')}",
     "notice": lambda e: _get(e, "message"),
+    "clock": lambda e: _get(e, "message"),
+    "sharing": lambda e: f"{_get(e, 'lanes')} lanes, with {_get(e, 'runs')} runs on this machine",
+    "forecast": lambda e: f"forecast: {_get(e, 'text')}",
+    "callback_slow": lambda e: f"callback {_get(e, 'callback')} takes {_get(e, 'seconds')} s",
+    "phase_rebuilt": lambda e: f"{_get(e, 'phase')} began again: {_get(e, 'reason')}",
+    "worker_failed": lambda e: (
+        f"{_get(e, 'kind')} failed in {_get(e, 'phase')}: {_get(e, 'error')}"
+    ),
+    "error_report": lambda e: f"too many errors: {_get(e, 'path')}",
     "command": _command,
     "command_refused": lambda e: f"command refused: {_get(e, 'message')}",
     "alert": _alert,
@@ -83,8 +92,12 @@ SENTENCES: dict[str, Callable[[Event], str]] = {
 _GOOD = {"resume", "guard_resumed", "alert_cleared", "checkpoint_saved", "run_created"}
 _BAD = {"restarted", "returned_to_good", "divergence", "save_failed", "commit_rejected"}
 _WARN = {
+    "clock",
     "guard_warned",
     "guard_paused",
+    "notice",
+    "callback_slow",
+    "phase_rebuilt",
     "command_refused",
     "callback_failed",
     "tripwire",
