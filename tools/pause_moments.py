@@ -81,7 +81,7 @@ class Moments:
             )  # fmt: skip
             try:
                 return self._pause(process, number, begun)
-            except _Ended as ended:
+            except EndedEarlyError as ended:
                 said.seek(0)
                 text = said.read()[-2000:].decode("utf-8", "replace")
                 raise SystemExit(f"{ended}\n{text}") from None
@@ -114,7 +114,7 @@ class Moments:
         try:
             code = process.wait(timeout=120)
         except subprocess.TimeoutExpired:
-            raise _Ended("asked to pause, the training still works after 120 s") from None
+            raise EndedEarlyError("asked to pause, the training still works after 120 s") from None
         seconds = time.monotonic() - asked_at
         run = Run.open(self.run, write=False)
         return Pause(
@@ -128,9 +128,11 @@ class Moments:
     def _look(self, process: subprocess.Popen[bytes], begun: float) -> dict[str, Any]:
         """The status, after a moment."""
         if process.poll() is not None:
-            raise _Ended(f"the training ended by itself with exit code {process.returncode}")
+            raise EndedEarlyError(
+                f"the training ended by itself with exit code {process.returncode}"
+            )
         if time.monotonic() - begun > 600:
-            raise _Ended("the training has not come to its moment within 10 minutes")
+            raise EndedEarlyError("the training has not come to its moment within 10 minutes")
         time.sleep(0.01)
         return _status(self.run)
 
@@ -151,7 +153,7 @@ class Moments:
         return ", ".join(wrong)
 
 
-class _Ended(Exception):
+class EndedEarlyError(Exception):
     """The training did not get to its pause."""
 
 

@@ -313,4 +313,4 @@ def test_any_sequence_ends_where_the_model_says(template, monkeypatch):
 
 @pytest.mark.slow
 def test_many_sequences_end_where_the_model_says(template, monkeypatch):
-    drive(template, monkeypatch, examples=150, steps=40)
+    drive(template, monkeypatch, examples=80, steps=40)

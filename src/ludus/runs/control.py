@@ -84,7 +84,8 @@ def _check(name: str, args: Mapping[str, Any]) -> None:
 def parse_signal(line: str) -> Command:
     """A line of ``control.signal``: PAUSE, RESUME (or CONTINUE), STOP, SAVE, SET key=value.
 
-    ``PAUSE ITERATION`` pauses at the end of the iteration. Upper or lower case, blanks around it do not matter. Raises RunError for anything else.
+    ``PAUSE ITERATION`` pauses at the end of the iteration. Upper or lower case and blanks around
+    it do not matter. Raises RunError for anything else.
     """
     word, _, rest = line.strip().partition(" ")
     name = {"continue": "resume"}.get(word.lower(), word.lower())
