@@ -372,7 +372,7 @@ def test_a_folder_that_cannot_be_written_is_said(copy):
 
 def test_every_training_ends_with_a_report(copy):
     said = []
-    after_training(copy, 3, said.append)
+    after_training(copy, 1, said.append)
     assert said == [f"report: {copy}/reports/latest/dashboard.html"]
     assert (copy / "reports" / "latest" / "metrics.json").is_file()
 
@@ -404,8 +404,8 @@ def test_the_command_that_trains_says_where_its_report_is(tmp_path):
     assert len(report_folders(run / "reports")) == 1
 
 
-@pytest.mark.parametrize("code", [2, 130])
-def test_none_after_a_training_that_did_not_work(copy, code):
+@pytest.mark.parametrize("code", [2, 3, 130])
+def test_none_after_a_pause_or_a_training_that_did_not_work(copy, code):
     said = []
     after_training(copy, code, said.append)
     assert not said

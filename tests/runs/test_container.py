@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import struct
 import time
 import zlib
@@ -194,6 +195,36 @@ def test_milestones_and_cache(run: Run) -> None:
     assert all(event["bytes"] > 0 and "megabytes" in event for event in told)
     saved = [event for event in events if event["event"] == "checkpoint_saved"]
     assert {event["kind"] for event in saved} == {"permanent", "cache"}
+
+
+def test_of_ten_in_the_cache_the_newest_four_stay(run: Run) -> None:
+    for unit in range(10):
+        policy = Milestones(every=100, cache=4) if unit else KeepLast(4)  # 0 is no milestone
+        run.save_checkpoint(weights(unit), {}, unit=unit, policy=policy, parameters=1)
+        assert len(list((run.path / "checkpoints/cache").iterdir())) <= 4
+    assert [entry.unit for entry in list_checkpoints(run.path)] == [6, 7, 8, 9]
+
+
+def test_permanent_checkpoints_are_never_rotated(run: Run) -> None:
+    kept: dict[str, bytes] = {}
+    for unit in range(1, 31):
+        entry, _ = run.save_checkpoint(
+            weights(unit), {}, unit=unit, policy=Milestones(5, 1), parameters=1, elo=1200.0 + unit
+        )
+        if unit in (5, 10, 15, 20):
+            assert entry.where == "permanent"
+            assert f"iter{unit:03d}-elo{1200 + unit}" in entry.path
+            kept[entry.path] = (run.path / entry.path).read_bytes()
+    assert len(kept) == 4
+    assert all((run.path / path).read_bytes() == data for path, data in kept.items())
+
+
+def test_a_cache_folder_that_is_gone_is_no_error(run: Run) -> None:
+    run.save_checkpoint(weights(1), {}, unit=1, policy=KeepLast(2), parameters=1)
+    shutil.rmtree(run.path / "checkpoints")
+    entry, gone = run.save_checkpoint(weights(2), {}, unit=2, policy=KeepLast(2), parameters=1)
+    assert gone == []
+    assert [one.path for one in list_checkpoints(run.path)] == [entry.path]
 
 
 def test_order_is_by_sequence_never_by_file_time_or_unit(run: Run) -> None:

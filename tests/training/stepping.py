@@ -2,11 +2,12 @@
 
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from tests.training.tiny import request
 
-from ludus.runs import Run
+from ludus.runs import DurabilityError, Run
 from ludus.training import loop as loop_module
 from ludus.training.birth import open_session
 from ludus.training.guards import GuardState, Hold
@@ -47,14 +48,17 @@ class IdlePhase:
 
 
 class HoldingGuard:
-    """Holds the run when told to, until a resume."""
+    """Holds the run when told to, until a resume; or finds a disk that is beyond help."""
 
     name = "test"
 
     def __init__(self):
         self.asked = False
+        self.broken = False
 
     def look(self, moment):
+        if self.broken:
+            raise DurabilityError("the disk is gone")
         if self.asked:
             self.asked = False
             raise Hold(self.name, "as asked")
@@ -86,6 +90,7 @@ class Stepper:
         path: the run directory.
         ending: of the loop; None while it works, or when it was killed.
         killed: whether it was.
+        failed: the error that ended it, if one did.
     """
 
     def __init__(self, path: Path) -> None:
@@ -93,6 +98,7 @@ class Stepper:
         self.session = None
         self.ending = None
         self.killed = False
+        self.failed = None
         self.fault = None
         self.notices = []
         self._interrupt = False
@@ -114,9 +120,10 @@ class Stepper:
         self.notices = list(self.session.run.notices)
         self.session.run.cadence.seconds = 3600.0
         self.ending, self.killed, self.fault, self._interrupt = None, False, None, False
+        self.failed = None
         self.guard = HoldingGuard()
         self._arm()
-        loop = Loop(self.session, asked, Sender(None), self._stop_asked)
+        self.loop = loop = Loop(self.session, asked, Sender(None), self._stop_asked)
         loop._guards = [*loop._guards, self.guard]
         self._thread = threading.Thread(target=self._work, args=(loop,))
         self._thread.start()
@@ -147,6 +154,8 @@ class Stepper:
             self.ending = loop.run()
         except Killed:
             self.killed = True
+        except DurabilityError as error:
+            self.failed = error
         finally:
             self.session.run.close()
             self._there.release()
@@ -170,6 +179,11 @@ class Stepper:
         self._go.release()
         self._wait()
         self.fault = None
+
+    def time_is_up(self):
+        """As if the minutes of the request were over at the end of the next unit."""
+        self.loop._request = replace(self.loop._request, minutes=0.0)
+        self.loop._end = 0.0
 
     def close(self):
         """End what still works."""

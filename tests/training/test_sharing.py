@@ -145,12 +145,15 @@ def test_a_child_that_a_library_forked_does_not_hold_the_announcement(folder):
     mine = Share(folder, cores=8)
     theirs = Share(folder, cores=8)
     read, write = os.pipe()
+    ready, there = os.pipe()
     pid = os.fork()
     if pid == 0:  # the child: waits until told, without running anything of the test
         os.close(write)
+        os.write(there, b"!")
         os.read(read, 1)
         os._exit(0)
     os.close(read)
+    os.read(ready, 1)  # what a fork lets go of, it lets go of a moment after it
     try:
         # As when the parent is killed: only its descriptor goes, not the file.
         os.close(theirs._descriptor)
@@ -158,6 +161,8 @@ def test_a_child_that_a_library_forked_does_not_hold_the_announcement(folder):
         assert mine.lanes() == 8
     finally:
         os.close(write)
+        os.close(ready)
+        os.close(there)
         os.waitpid(pid, 0)
         mine.close()
 

@@ -199,12 +199,38 @@ class Drive(RuleBasedStateMachine):
         else:  # the last commit of the killed process had ended the run, or its iteration
             self.settle(interrupt=False, iteration=iteration)
 
+    @precondition(lambda self: self.standing.state == "training" and self.standing.alive)
+    @rule()
+    def limit(self):
+        """The time is up; what was asked before comes first."""
+        self.run.time_is_up()
+        self.run.step()
+        self.settle(interrupt=False, iteration=self.run.session.iteration, limit=True)
+
+    @precondition(lambda self: self.standing.alive and not self.queue)
+    @rule(how=st.sampled_from(["fail", "lost", "never"]))
+    def end_badly(self, how):
+        """An error that nothing helps, or the machine is gone: somebody starts the run again."""
+        if how == "never" or (how == "fail" and self.standing.state == "paused"):
+            return  # guards do not look at a run that one of them holds
+        if how == "fail":
+            self.run.guard.broken = True
+            self.run.step()
+            assert self.run.failed is not None
+            self.standing = after(self.standing, "fail")
+        else:
+            self.run.step(fault="unit")
+            assert self.run.killed
+            self.standing = Standing("error")  # what the status says is what was; nobody has it
+        assert lock_holder(self.run.path) is None
+        self.start()
+
     def go(self, *, interrupt=False, since=None):
         iteration = self.run.session.iteration if since is None else since
         self.run.step(interrupt=interrupt)
         self.settle(interrupt=interrupt, iteration=iteration)
 
-    def settle(self, *, interrupt, iteration):
+    def settle(self, *, interrupt, iteration, limit=False):
         """What the model says of a unit that has passed."""
         if interrupt:
             self.standing = after(self.standing, "interrupt")
@@ -217,6 +243,8 @@ class Drive(RuleBasedStateMachine):
                 self.wanted["search.budget"] = value
             self.saves += word == "save"
             self.standing = after(self.standing, "set" if word == "set_later" else word)
+        if self.standing.alive and limit:
+            self.standing = after(self.standing, "limit")
         if self.standing.alive and self.run.session.iteration > iteration:
             self.standing = after(self.standing, "iteration_end")
         self.observed()
@@ -285,4 +313,4 @@ def test_any_sequence_ends_where_the_model_says(template, monkeypatch):
 
 @pytest.mark.slow
 def test_many_sequences_end_where_the_model_says(template, monkeypatch):
-    drive(template, monkeypatch, examples=150, steps=40)
+    drive(template, monkeypatch, examples=80, steps=40)

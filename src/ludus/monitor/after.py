@@ -17,8 +17,10 @@ from ludus.runs import is_run
 SECONDS = 60.0
 """After which the report is given up."""
 
-_WITHOUT = (2, 130)
-"""Exit codes of a training that did not work: refused, interrupted twice."""
+_WITHOUT = (2, 3, 130)
+"""Exit codes of a training that was refused, was paused, or was interrupted twice.
+
+A pause frees the machine within 5 s; a report of a long run may take longer."""
 
 
 def after_training(
@@ -33,7 +35,7 @@ def after_training(
 
     Args:
         path: the run directory.
-        code: exit code of the training; nothing is written after 2 and 130.
+        code: exit code of the training; nothing is written after 2, 3 and 130.
         say: takes one sentence: where the report is, or why there is none.
         seconds: time limit.
         command: writes the report; the real one by default.

@@ -15,7 +15,7 @@ from ludus.errors import RunError
 from ludus.runs import layout
 from ludus.runs.container import read_header, verify_checkpoint, write_checkpoint
 from ludus.runs.manifest import Manifest
-from ludus.runs.objects import SaveError
+from ludus.runs.objects import SaveError, fsync_directory
 from ludus.runs.retention import (
     CheckpointEntry,
     Removal,
@@ -103,6 +103,22 @@ def newest_valid_checkpoint(run: str | Path) -> CheckpointEntry | None:
     return None
 
 
+def _make_folder(path: Path) -> None:
+    """Checkpoints are the user's to delete, and people delete the folder with them.
+
+    Raises:
+        SaveError, DurabilityError: the disk refused.
+    """
+    if path.is_dir():
+        return
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(f"could not make {path}: {error.strerror}") from error
+    fsync_directory(path.parent)
+    fsync_directory(path.parent.parent)
+
+
 class Checkpoints:
     """Writes the checkpoints of a run; for the holder of its lock.
 
@@ -156,6 +172,7 @@ class Checkpoints:
             "meta": dict(meta),
         }
         folder = dict(_FOLDERS)[where]
+        _make_folder(self._run / folder)
 
         def name(attempt: int) -> str:
             return checkpoint_name(

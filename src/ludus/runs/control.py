@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import secrets
@@ -25,6 +24,8 @@ _NAME = re.compile(r"^[0-9]{20}-[A-Za-z0-9-]+\.json$")
 _CLAIMED = re.compile(r"^[0-9]{20}-[A-Za-z0-9-]+\.signal$")
 # A hand-written file without a last newline may still be being written: leave it this long.
 _SETTLE_SECONDS = 0.25
+# A file that is no signal at all (a picture, a log) is not told of line by line.
+_TOLD_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,20 @@ def send_command(run: str | Path, name: str, **args: Any) -> Path:
 
 def _check(name: str, args: Mapping[str, Any]) -> None:
     if name not in COMMANDS:
-        raise RunError(f"{name!r} is no command to a run: use one of {', '.join(COMMANDS)}")
+        raise RunError(f"{name[:40]!r} is no command to a run: use one of {', '.join(COMMANDS)}")
+    if name == "pause" and args.get("at", "iteration") != "iteration":
+        raise RunError(
+            f"a pause at {str(args['at'])[:40]!r} cannot be: leave it out, or 'iteration'"
+        )
     if name == "set" and not (isinstance(args.get("key"), str) and "value" in args):
-        raise RunError("the command set needs key=value, such as SET search.simulations=64")
+        raise RunError("the command set needs key=value, such as SET search.budget=64")
 
 
 def parse_signal(line: str) -> Command:
     """A line of ``control.signal``: PAUSE, RESUME (or CONTINUE), STOP, SAVE, SET key=value.
 
-    Upper or lower case, blanks around it do not matter. Raises RunError for anything else.
+    ``PAUSE ITERATION`` pauses at the end of the iteration. Upper or lower case and blanks around
+    it do not matter. Raises RunError for anything else.
     """
     word, _, rest = line.strip().partition(" ")
     name = {"continue": "resume"}.get(word.lower(), word.lower())
@@ -87,9 +93,11 @@ def parse_signal(line: str) -> Command:
     if name == "set":
         key, equals, value = rest.partition("=")
         args = {"key": key.strip(), "value": value.strip()} if equals and key.strip() else {}
+    elif name == "pause" and rest.strip().lower() == "iteration":
+        args = {"at": "iteration"}
     elif rest.strip():
         raise RunError(f"{line.strip()[:80]!r} in {layout.SIGNAL} has more than the command")
-    _check(name[:40], args)
+    _check(name, args)
     return Command(name, args, layout.SIGNAL)
 
 
@@ -103,13 +111,15 @@ class ControlReader:
         self._signals = (run / layout.SIGNAL, run / layout.CONTROL / layout.SIGNAL)
         self._on_refused = on_refused
         self._given: set[str] = set()
+        self._stuck: set[Path] = set()
 
     def poll(self) -> list[Command]:
         """New commands in the order to be obeyed, which is that of their files' names.
 
         The lines of ``control.signal`` become files of their own. A command file stays until
         :meth:`done`, and is given out once. Damaged or unknown commands are removed and reported.
-        Errors of the disk are reported too and never raised.
+        Errors of the disk are reported too and never raised. What cannot be removed is reported
+        once, not at each look.
         """
         commands: list[Command] = []
         for path in self._signals:
@@ -125,8 +135,7 @@ class ControlReader:
             except FileNotFoundError:
                 continue
             except RunError as error:
-                self._remove(self._directory / name)
-                self._on_refused(str(error))
+                self._refuse(self._directory / name, str(error))
         return commands
 
     def settle(self, names: Iterable[str]) -> None:
@@ -158,11 +167,14 @@ class ControlReader:
 
     def _names(self, form: re.Pattern[str], *, report: bool = False) -> list[str]:
         try:
-            return [name for name in sorted(os.listdir(self._directory)) if form.fullmatch(name)]
+            names = sorted(os.listdir(self._directory))
         except OSError as error:
-            if report:
+            if report and self._directory not in self._stuck:
+                self._stuck.add(self._directory)
                 self._on_refused(f"{self._directory} cannot be read: {error.strerror}")
             return []
+        self._stuck.discard(self._directory)
+        return [name for name in names if form.fullmatch(name)]
 
     def _describe(self, name: str) -> str:
         try:
@@ -189,9 +201,10 @@ class ControlReader:
             os.rename(path, self._directory / claimed)
         except FileNotFoundError:
             return
-        except (OSError, RunError) as error:
-            self._remove(path)
-            self._on_refused(str(error))
+        except RunError as error:
+            self._refuse(path, str(error))
+        except OSError as error:
+            self._refuse(path, f"{path} cannot be taken: {error.strerror}")
 
     def _unfold(self, name: str) -> list[Command]:
         """Make each line of a claimed file a command file, so that none is lost by a kill.
@@ -200,20 +213,24 @@ class ControlReader:
         twice. Where the disk refuses, the commands are given out as they are.
         """
         path = self._directory / name
+        if path in self._stuck:  # obeyed, and could not be removed
+            return []
         try:
             lines = read_file(path, _SIZE_LIMIT).decode("utf-8", "replace").splitlines()
         except FileNotFoundError:
             return []
-        except (OSError, RunError) as error:
-            self._remove(path)
-            self._on_refused(str(error))
+        except RunError as error:
+            self._refuse(path, str(error))
             return []
         without_file: list[Command] = []
+        refused = 0
         for number, line in enumerate(line for line in lines if line.strip()):
             try:
                 command = parse_signal(line)
             except RunError as error:
-                self._on_refused(str(error))
+                refused += 1
+                if refused <= _TOLD_LINES:
+                    self._on_refused(str(error))
                 continue
             document = canonical_json({"command": command.name, "args": dict(command.args)})
             try:
@@ -224,16 +241,31 @@ class ControlReader:
                 continue
             except SaveError:
                 without_file.append(command)
+        if refused > _TOLD_LINES:
+            more = refused - _TOLD_LINES
+            self._on_refused(f"{more} more lines of {layout.SIGNAL} are no commands either")
         self._remove(path)
         return without_file
 
-    def _remove(self, path: Path) -> None:
+    def _refuse(self, path: Path, reason: str) -> None:
+        """Remove what is no command, and say why; where it cannot go, only the first time."""
+        told = path in self._stuck
+        if self._remove(path):
+            self._on_refused(reason)
+        elif not told:
+            self._on_refused(f"{reason}; it cannot be removed either: remove it by hand")
+
+    def _remove(self, path: Path) -> bool:
+        """Whether nothing of that name is left."""
         try:
             os.unlink(path)
         except FileNotFoundError:
-            return
-        except OSError as error:
-            with contextlib.suppress(OSError):
+            pass
+        except OSError:
+            try:
                 os.rmdir(path)  # a planted directory of that name
-                return
-            self._on_refused(f"{path} cannot be removed: {error.strerror}")
+            except OSError:
+                self._stuck.add(path)
+                return False
+        self._stuck.discard(path)
+        return True

@@ -18,6 +18,9 @@ from ludus.training.phases import Leave
 from ludus.training.session import Session
 from ludus.training.states import left_by
 
+_SENTENCE = 400
+"""Characters of a refusal."""
+
 
 class Commands:
     """Obeys the commands that come by the control files, between units.
@@ -85,10 +88,11 @@ class Commands:
         except DurabilityError:
             raise
         except (UserError, SaveError) as error:
+            message = _sentence(error)
             run.events.append_if_possible(
-                "command_refused", command=command.name, message=str(error)
+                "command_refused", command=command.name, message=message, source=command.source
             )
-            self._sender.send("note", text=f"refused: {error}")
+            self._sender.send("note", text=f"refused: {message}")
         if command not in session.obeyed:
             session.obeyed.append(command)
         if command.name != "save":
@@ -135,3 +139,9 @@ class Commands:
             UserError: it may not, or the value is refused.
         """
         tell_idle_options(self._session, set_by_command(self._session, assignment))
+
+
+def _sentence(error: Exception) -> str:
+    """One line of bounded length: a command may hold anything."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _SENTENCE else f"{text[: _SENTENCE - 3]}..."

@@ -23,6 +23,7 @@ from ludus.training.variables import named_layer
 
 ENVIRONMENT_PREFIX = "LUDUS__"
 _FILE_LIMIT = 1 << 20
+_KEY_LIMIT = 200
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def parse_yaml(data: bytes, source: str) -> dict[str, Any]:
         raise ConfigError(f"{source} is larger than {_FILE_LIMIT} bytes")
     try:
         tree = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # also of dates like 2026-13-45
         line = str(error).replace("\n", " ")
         raise ConfigError(f"{source} is no YAML: {line}") from None
     if tree is None:
@@ -150,7 +151,7 @@ def parse_value(text: str) -> Any:
     """A value from the command line or environment, read as YAML; plain text stays text."""
     try:
         value = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, ValueError, RecursionError):  # also of dates like 2026-13-45
         return text
     if isinstance(value, str):
         try:  # YAML 1.1 takes 1e-3 for a text
@@ -169,7 +170,9 @@ def parse_assignment(text: str, source: str = "--set") -> dict[str, Given]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise ConfigError(f"{source} {text!r} must look like section.key=value")
+        raise ConfigError(f"{source} {text[:200]!r} must look like section.key=value")
+    if len(key) > _KEY_LIMIT:
+        raise ConfigError(f"{source} {key[:40]!r}... is longer than the name of any setting")
     tree: Any = parse_value(value.strip())
     for part in reversed(key.split(".")):
         tree = {part: tree}
