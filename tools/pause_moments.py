@@ -1,6 +1,7 @@
 """Pauses a training at many random moments, and measures how long each pause takes.
 
     python tools/pause_moments.py --recipe yatzy --pauses 100 [--quick] [--seed 1] [--run DIR]
+    python tools/pause_moments.py --recipe alphazero --game examples/tictactoe.py:TicTacToe
 
 Trains as the command line does (``ludus train``), asks for a pause by a file at a random moment of
 each phase in turn, and measures the seconds from the request until the process has ended with exit
@@ -69,6 +70,7 @@ class Moments:
     def pause_once(self, number: int) -> Pause:
         """Start or go on, wait for a moment, ask, and measure."""
         options = ["--quick"] if self.asked.quick else []
+        options += [] if self.asked.game is None else ["--game", self.asked.game]
         for one in self.asked.set:
             options += ["--set", one]
         begun = time.monotonic()
@@ -183,6 +185,7 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--recipe", default="yatzy")
+    parser.add_argument("--game", help="of a recipe for any game: path.py:Class")
     parser.add_argument("--pauses", type=int, default=100)
     parser.add_argument("--quick", action="store_true", help="the preset quick")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
@@ -219,12 +222,12 @@ def main() -> int:
         if asked.json is not None:
             asked.json.write_text(json.dumps([asdict(one) for one in moments.pauses], indent=1))
     longest = max(one.seconds for one in moments.pauses)
-    wrong = sum(bool(one.wrong) for one in moments.pauses)
+    bad = sum(bool(one.wrong) for one in moments.pauses)
     print(f"\n{table(moments.pauses)}\n")
     starts = statistics.median(one.start_seconds for one in moments.pauses)
-    print(f"starting took {starts:.1f} s (median); {wrong} pauses were wrong")
+    print(f"starting took {starts:.1f} s (median); {bad} pauses were wrong")
     print(f"maximum: {longest:.2f} s (limit {LIMIT_SECONDS:.0f} s)")
-    return int(wrong > 0 or longest >= LIMIT_SECONDS)
+    return int(bad > 0 or longest >= LIMIT_SECONDS)
 
 
 if __name__ == "__main__":
