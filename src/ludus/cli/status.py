@@ -138,6 +138,8 @@ def _count(value: Any) -> str:
 
 def _memory_text(said: Mapping[str, Any]) -> str:
     """``571.6 MB of 1000.0 MB: replay 200.1 MB, ...``; empty if unknown."""
+    from ludus.training.memory import NO_COMPONENT
+
     size, parts = said.get("memory_bytes"), said.get("memory")
     if not isinstance(size, int | float):
         return ""
@@ -150,7 +152,7 @@ def _memory_text(said: Mapping[str, Any]) -> str:
         (
             (name, value)
             for name, value in found.items()
-            if name not in ("total", "budget") and isinstance(value, int | float) and value > 0
+            if name not in NO_COMPONENT and isinstance(value, int | float) and value > 0
         ),
         key=lambda item: -item[1],
     )

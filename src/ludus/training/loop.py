@@ -106,8 +106,14 @@ class Loop:
         played = self._session.run.counters["selfplay_games"]
         if games is not None and played >= games:
             raise Leave(left_by("limit"), f"{played} games of self-play are done")
-        if self._end is not None and time.monotonic() >= self._end:
-            raise Leave(left_by("limit"), f"the {self._request.minutes:.3g} minutes are over")
+        self._check_time()
+
+    def _check_time(self) -> None:
+        if self._end is None or time.monotonic() < self._end:
+            return
+        # After a restart the request has what was left of the time, which nobody asked for.
+        minutes = f"the {self._request.minutes:.3g} minutes are over"
+        raise Leave(left_by("limit"), "the time is over" if self._request.restarts else minutes)
 
     # -- the loop -----------------------------------------------------------------------------
 
@@ -229,8 +235,7 @@ class Loop:
         played = self._session.run.counters["selfplay_games"]
         if self._session.phase == "selfplay" and games is not None and played >= games:
             raise Leave(left_by("limit"), f"{played} games of self-play are done")
-        if self._end is not None and time.monotonic() >= self._end:
-            raise Leave(left_by("limit"), f"the {self._request.minutes:.3g} minutes are over")
+        self._check_time()
 
     # -- commits ------------------------------------------------------------------------------
 

@@ -8,6 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+NO_COMPONENT = ("total", "budget", "growth", "fragmentation")
+"""Entries of a memory report (``Session.memory``) that are no component of it."""
+
 _CGROUP = Path("/sys/fs/cgroup")
 _NO_LIMIT = 1 << 60
 

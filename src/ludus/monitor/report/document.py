@@ -18,6 +18,7 @@ from ludus.monitor.report.settings import told_settings
 from ludus.monitor.report.timeline import fault_pattern, timeline
 from ludus.monitor.report.words import headline, missing, outcome
 from ludus.training.audits import standing_warnings
+from ludus.training.memory import NO_COMPONENT
 from ludus.training.rating import latest
 
 FORMAT_VERSION = 1
@@ -145,7 +146,7 @@ def _memory(data: RunData) -> dict[str, Any]:
     components = {
         str(name): size
         for name, value in (parts.items() if isinstance(parts, Mapping) else ())
-        if name not in ("total", "budget") and (size := number(value)) is not None
+        if name not in NO_COMPONENT and (size := number(value)) is not None
     }
     start = sizes[0] if sizes else None
     known = [size for size in (*sizes, newest) if size is not None]

@@ -67,7 +67,7 @@ class RunData:
         events: newest of those worth telling, oldest first.
         event_counts: all events by name.
         steps: curves over the optimizer step, by field.
-        memory: ``(seconds since the first record, bytes)`` over the run's life.
+        memory: ``(minutes worked, bytes)`` over the run's life.
         details: newest ``game_details`` record, for memory by component and caches.
         health: newest ``health`` record.
         bad_lines: lines of the logs that were no JSON.
@@ -182,7 +182,7 @@ def _read_events(data: RunData) -> None:
 
 def _read_metrics(data: RunData) -> None:
     decode = msgspec.json.Decoder(_Step).decode
-    began: float | None = None
+    worked: float | None = None
     for name, line in _lines(data, "metrics.ndjson"):
         if name == "train_step":
             try:
@@ -191,11 +191,12 @@ def _read_metrics(data: RunData) -> None:
                 data.bad_lines += 1
         elif name in ("game_stats", "game_details", "health"):
             record = _record(data, line)
-            stamp = number(record.get("ts_ms"))
-            began = stamp if began is None else began
+            # Not the time of day: clocks jump, and a run that pauses does not work.
+            seconds = number(record.get("elapsed_seconds"))
+            worked = worked if seconds is None else max(worked or 0.0, seconds / 60.0)
             size = memory_of(record)
-            if stamp is not None and began is not None and size is not None:
-                data.memory.add(max(0.0, (stamp - began) / 60_000), size)
+            if worked is not None and size is not None:
+                data.memory.add(worked, size)
             if name == "game_details":
                 data.details = record or data.details
             elif name == "health":

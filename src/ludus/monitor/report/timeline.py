@@ -144,7 +144,9 @@ def _names(event: Event) -> str:
 def timeline(
     events: Sequence[Event], rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The lines, oldest first: ``ts_ms``, ``kind``, ``text``, ``times`` (how often in a row).
+    """The lines in the order of the log: ``ts_ms``, ``kind``, ``text``, ``times`` (in a row).
+
+    Not in the order of their times: clocks jump.
 
     Args:
         events: records of ``events.ndjson``; those of kinds unknown here are left out.
@@ -152,12 +154,15 @@ def timeline(
         history: the entries that the rows were made of, for when they were.
     """
     lines: list[dict[str, Any]] = []
-    for event in events:
+    stamps = [number(event.get("ts_ms")) or 0.0 for event in events]
+    places: list[int] = []
+    for place, event in enumerate(events):
         known = _SENTENCES.get(str(event.get("event")))
         if known is not None:
             kind, sentence = known
             if event.get("event") == "alert" and event.get("severity") == "error":
                 kind = "fault"
+            places.append(place)
             lines.append(
                 {"ts_ms": number(event.get("ts_ms")), "kind": kind, "text": sentence(event)}
             )
@@ -169,9 +174,10 @@ def timeline(
                 f"Iteration {row['iteration']}: the candidate became champion "
                 f"({row['gate_win_rate']:.1%} in the gate)"
             )
+            places.append(sum(stamp < finished for stamp in stamps))
             lines.append({"ts_ms": finished, "kind": "promotion", "text": text})
-    lines.sort(key=lambda line: line["ts_ms"] or 0.0)
-    return _merged(lines)
+    order = sorted(range(len(lines)), key=lambda index: places[index])
+    return _merged([lines[index] for index in order])
 
 
 def _merged(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -150,10 +150,16 @@ def fields_of(rule: AlertRule, value: float | None, message: str) -> dict[str, A
 
 def sentence(rule: AlertRule, value: float | None, *, raised: bool) -> str:
     """What people read."""
-    shown = "unknown" if value is None else f"{value:.6g}"
+    shown, limit = _shown(rule.metric, value), _shown(rule.metric, rule.limit)
     if raised:
-        return f"{rule.name}: {rule.metric} is {shown}, {rule.condition} {rule.limit:.6g}"
-    return f"{rule.name}: {rule.metric} is {shown}, the limit was {rule.limit:.6g}"
+        return f"{rule.name}: {rule.metric} is {shown}, {rule.condition} {limit}"
+    return f"{rule.name}: {rule.metric} is {shown}, the limit was {limit}"
+
+
+def _shown(metric: str, value: float | None) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value / 1e6:.6g} MB" if metric.endswith("_bytes") else f"{value:.6g}"
 
 
 def standing(run: Path) -> dict[str, tuple[int, str]]:
