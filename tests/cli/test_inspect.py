@@ -52,6 +52,7 @@ def test_roots_diff_anomalies_metrics(tiny_run: Path, tmp_path: Path, capsys) ->
     assert "loss_total=" in said(capsys, "metrics", str(tiny_run), "--event", "train_step")
 
 
+@pytest.mark.slow
 def test_an_own_game_from_its_run(tmp_path: Path, capsys) -> None:
     run = tmp_path / "own"
     settings = [

@@ -112,6 +112,7 @@ def test_the_unit_agrees_with_the_program(name: str) -> None:
     assert "--run" in words
 
 
+@pytest.mark.slow
 def test_the_line_of_the_unit_trains_and_its_signal_commits(tmp_path: Path) -> None:
     """What ExecStart starts ends with 0 after one SIGTERM, long before TimeoutStopSec."""
     service = unit_of(UNITS / "ludus@.service")["Service"]

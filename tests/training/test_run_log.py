@@ -8,7 +8,7 @@ import pytest
 from tests.training.tiny import SETTINGS, command, environment
 
 
-@pytest.mark.parametrize("json_output", [True, False])
+@pytest.mark.parametrize("json_output", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_command_leaves_a_log_of_its_trainer(tmp_path, json_output):
     path = tmp_path / "run"
     settings = (
