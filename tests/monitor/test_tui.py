@@ -524,3 +524,13 @@ def test_doctored_figures_out_of_range(run: Path) -> None:
         losses={"loss": 1e300},
     )
     frame(RunReader(run).look(), 80)
+
+
+def test_leaving_while_a_look_is_under_way_is_quiet(held: Path) -> None:
+    """Found by a picture of a run at work: what was looked at came after its panels had gone."""
+
+    async def act(app: MonitorApp, pilot) -> None:
+        await app.screen.remove_children()
+        await app.screen._look()
+
+    drive(act, held)

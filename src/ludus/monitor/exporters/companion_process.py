@@ -21,7 +21,7 @@ from typing import Any
 
 from ludus.training.trainer import die_with_parent
 
-_NICE = 10
+_NICE = 19
 _WAIT_SECONDS = 0.5
 _LOG_BYTES = 1 << 20
 HANG_SECONDS = 30.0

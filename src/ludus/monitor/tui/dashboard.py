@@ -172,8 +172,8 @@ class Dashboard(Screen[None]):
         self._draw()
 
     def _draw(self) -> None:
-        if not self.is_mounted or not self.is_current:
-            return
+        if not self.is_mounted or not self.is_current or not self.query("#title"):
+            return  # not there yet, or somebody leaves while a look is under way
         view, (width, height) = self.view.aged(time.time()), self.app.size
         self.query_one("#title", Lines).show([title_line(view, width)])
         waits = view.summary is None

@@ -159,8 +159,8 @@ class Picker(Screen[None]):
         self._draw()
 
     def _draw(self) -> None:
-        if not self.is_mounted:
-            return
+        if not self.is_mounted or not self.query("#title"):
+            return  # not there yet, or somebody leaves while a look is under way
         width = self.app.size.width
         title = Text(" LUDUS ", style=f"bold {palette.ACCENT}")
         title.append(f" runs in {plain(self._root)}", style=f"bold {palette.TEXT}")
