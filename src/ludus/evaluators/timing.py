@@ -224,16 +224,25 @@ class TimedEvaluator:
 
     def _fold(self, thread: _Thread) -> None:
         """Count up what a thread has noted; the caller holds the lock."""
+        alike: dict[tuple[str, int], tuple[list[int], list[bytes]]] = {}
         while thread.seen:
             weights_id, spent, noted = thread.seen.popleft()
-            offsets = np.frombuffer(noted, np.int32)
-            rows, capacity = int(np.count_nonzero(offsets[1:] != offsets[:-1])), len(offsets) - 1
+            spans, offsets = alike.setdefault((weights_id, len(noted)), ([], []))
+            spans.append(spent)
+            offsets.append(noted)
+        for (weights_id, _), (spans, offsets) in alike.items():
+            table = np.frombuffer(b"".join(offsets), np.int32).reshape(len(offsets), -1)
+            rows = np.count_nonzero(table[:, 1:] != table[:, :-1], axis=1)
+            capacity = table.shape[1] - 1
             times = self._times.setdefault(weights_id, EvaluatorTimes())
-            times.batches += 1
-            times.rows += rows
-            times.capacity += capacity
-            times.fills[max(0, (FILLS * rows - 1) // capacity)] += 1
-            times.latency.add(spent)
+            times.batches += len(spans)
+            times.rows += int(rows.sum())
+            times.capacity += capacity * len(spans)
+            fills = np.maximum(0, (FILLS * rows - 1) // capacity)
+            for place in fills.tolist():
+                times.fills[place] += 1
+            for spent in spans:
+                times.latency.add(spent)
 
     def by_weights(self) -> dict[str, EvaluatorTimes]:
         """Counts of all threads by the ``weights_id`` that answered."""

@@ -20,7 +20,7 @@ from ludus.training.session import PHASES, Session
 from ludus.training.view import rating_text
 
 _STATUS_SECONDS = 1.0
-_BEAT_SECONDS = 0.2
+_BEAT_SECONDS = 0.5
 _SHARES = {"selfplay": 0.6, "train": 0.2, "gate": 0.18, "evaluate": 0.02}
 """Parts of an iteration's time before one was measured; for the ETA alone."""
 
@@ -52,8 +52,9 @@ class Reporter:
         self._left = seconds_left
         self._guards = guards
         self._phase: Phase | None = None
+        self._view: Mapping[str, Any] = {}  # of the phase, as it was last; making one costs
         self._past = Past(session)
-        self._eta = Eta(None, done=self._amount(None), elapsed_seconds=0.0)
+        self._eta = Eta(None, done=self._amount(), elapsed_seconds=0.0)
         self._last_status = self._last_beat = 0.0
         self._work = 0
         self._losses: dict[str, Any] = {}
@@ -65,16 +66,14 @@ class Reporter:
         session.eta_seconds = self._seconds_left
         self._clock = ClockWatch()
 
-    def _amount(self, phase: Phase | None) -> float:
+    def _amount(self) -> float:
         """Iterations done, the one in progress by the usual share of its phases."""
         shares = self._past.shares(_SHARES)
         amount = float(self._session.iteration)
         index = PHASES.index(self._session.phase)
         amount += sum(shares[name] for name in PHASES[:index])
-        if phase is not None:
-            view = phase.view()
-            total = view.get("total") or 1
-            amount += shares[PHASES[index]] * min(1.0, float(view.get("done") or 0) / total)
+        total = self._view.get("total") or 1
+        amount += shares[PHASES[index]] * min(1.0, float(self._view.get("done") or 0) / total)
         return amount
 
     def worked(self, phase: Phase) -> None:
@@ -85,8 +84,9 @@ class Reporter:
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
             self._eta.total = self._total()
-            self._eta.update(self._amount(phase))
-            self.beat(phase.view())
+            self._view = phase.view()
+            self._eta.update(self._amount())
+            self.beat(self._view)
         if now - self._last_status >= _STATUS_SECONDS:
             self.status("training", phase)
 
@@ -172,7 +172,7 @@ class Reporter:
         total = self._total()
         if total is None:
             return None
-        return min(1.0, self._amount(self._phase) / total) if total > 0 else 0.0
+        return min(1.0, self._amount() / total) if total > 0 else 0.0
 
     def figures(self) -> Mapping[str, float | None]:
         """The figures of the catalogue as they are now; a guard's own replace those found here."""
@@ -214,13 +214,13 @@ class Reporter:
             )
         self._last_status = time.monotonic()
         self._phase = phase
+        self._view = view = phase.view() if phase is not None else {}
         if state != "paused":
             self._eta.total = self._total()
-            self._eta.update(self._amount(phase))
+            self._eta.update(self._amount())
         session, run = self._session, self._session.run
         if state == "training" and phase is None:
             self._look_at_alerts()
-        view: Mapping[str, Any] = phase.view() if phase is not None else {}
         remembered = self._remembered(view)
         figures = self._gather(phase)
         written = run.status.write(
