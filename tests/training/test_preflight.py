@@ -139,3 +139,10 @@ def test_memory_that_is_taken_by_others(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 2 * 10**9)
     found = by_name(preflight(known))["memory"]
     assert found.level == "warning" and "2000 MB of memory are available now: about" in found.text
+
+
+def test_a_directory_that_a_start_would_refuse_is_bad(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    checks = {check.name: check for check in preflight(TrainRequest.make("yatzy", run=tmp_path))}
+    assert checks["directory"].level == "bad"
+    assert "it holds thesis.txt" in checks["directory"].text

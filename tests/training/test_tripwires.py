@@ -251,3 +251,12 @@ def test_audited_games_follow_from_seed_and_iteration():
     # Bounded by plies however many games are asked for.
     assert sample_games(records, 64, 1, 0).samples <= 1500
     assert len(sample_games(records.slice(0, 3), 8, 1, 0)) == 3
+
+
+def test_two_sampled_roots_are_no_collapse():
+    # Found by a newcomer: a short iteration samples two roots, and their mean is chance.
+    steady = [{"selfplay": {"policy_entropy": 1.4, "policy_max": 0.5}} for _ in range(20)]
+    few = {"selfplay": {"policy_entropy": 0.15, "policy_max": 0.9, "sampled_roots": 2}}
+    many = {"selfplay": {"policy_entropy": 0.15, "policy_max": 0.9, "sampled_roots": 200}}
+    assert policy_collapse(steady, few, 0.02) == []
+    assert policy_collapse(steady, many, 0.02) != []

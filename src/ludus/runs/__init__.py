@@ -22,7 +22,7 @@ progress                :class:`Counters`, :class:`Eta`, :class:`CommitCadence`
 ======================  =====================================================================
 """
 
-from ludus.runs.birth import read_asked
+from ludus.runs.birth import read_asked, require_free
 from ludus.runs.checkpoints import checkpoint_name, list_checkpoints, newest_valid_checkpoint
 from ludus.runs.container import (
     CheckpointHeader,
@@ -150,6 +150,7 @@ __all__ = [
     "remove_waste",
     "replace_file",
     "require_deletable",
+    "require_free",
     "require_run",
     "send_command",
     "verify_checkpoint",

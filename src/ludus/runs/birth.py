@@ -37,14 +37,14 @@ def create(
 
     Returns: the directory, its lock (held), its first manifest. Raises as ``Run.create``.
     """
-    _require_free(path)
+    require_free(path)
     resolved_bytes = yaml.safe_dump(dict(resolved), sort_keys=True).encode("utf-8")
     if max(len(asked), len(resolved_bytes)) > _CONFIG_LIMIT:
         raise RunError(f"the configuration of {path} is larger than {_CONFIG_LIMIT} bytes")
     made = _make_directory(path)
     lock = RunLock.acquire(path)
     try:
-        _require_free(path)  # another process may have created it meanwhile
+        require_free(path)  # another process may have created it meanwhile
         for name in layout.SUBDIRECTORIES:
             _make_directory(path / name)
         replace_file(path / layout.CONFIG, asked, durable=True)
@@ -88,8 +88,12 @@ def create(
     return path, lock, manifest
 
 
-def _require_free(path: Path) -> None:
-    """Refuse a directory that is a run already, or holds files that no killed creation left."""
+def require_free(path: Path) -> None:
+    """Refuse a directory that is a run already, or holds files that no killed creation left.
+
+    Raises:
+        RunError: as one sentence.
+    """
     if not path.exists():
         return
     if not path.is_dir():

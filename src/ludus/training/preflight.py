@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ludus.errors import LudusError, UserError
+from ludus.errors import LudusError, RunError, UserError
 from ludus.games import GameEntry
-from ludus.runs import Run, lock_holder
+from ludus.runs import Run, lock_holder, require_free
 from ludus.training.request import TrainRequest, current_settings
 from ludus.training.settings import Settings
 
@@ -99,6 +99,11 @@ def _writable(path: Path, *, create: bool) -> Check:
         folder = folder.parent
     if not os.access(folder, os.W_OK | os.X_OK):
         return Check("directory", "bad", f"{folder} cannot be written to")
+    if create:
+        try:
+            require_free(path)
+        except RunError as error:
+            return Check("directory", "bad", str(error))
     return Check("directory", "good", f"{path} " + ("will be made" if create else "is there"))
 
 

@@ -72,6 +72,10 @@ def throughput(history: History, now: Mapping[str, Any]) -> list[Finding]:
     return found
 
 
+LEAST_ROOTS = 32
+"""Sampled roots of an iteration, below which their mean entropy is not judged."""
+
+
 def policy_collapse(history: History, now: Mapping[str, Any], floor: float) -> list[Finding]:
     """Policies that have lost their breadth: at sampled roots, or in targets all at once.
 
@@ -82,6 +86,9 @@ def policy_collapse(history: History, now: Mapping[str, Any], floor: float) -> l
         floor: mean entropy in nats that roots must have.
     """
     roots, audit = now.get("selfplay") or {}, now.get("audit") or {}
+    looked_at = roots.get("sampled_roots")
+    if isinstance(looked_at, int) and looked_at < LEAST_ROOTS:
+        roots = {**roots, "policy_entropy": None}  # a mean of so few is mostly chance
     entropy, largest = roots.get("policy_entropy"), roots.get("policy_max")
     if isinstance(entropy, int | float) and entropy < floor:
         return [
