@@ -190,7 +190,7 @@ def test_a_half_deleted_run_is_told_of_and_cannot_be_trained(capsys, copy):
     _, _, err = ludus(capsys, "runs", copy.parent)
     assert f"ludus runs delete {copy}" in err
     with pytest.raises(RunError, match=r"manifests\.deleted"):
-        birth._require_free(copy)
+        birth.require_free(copy)
     assert ludus(capsys, "status", copy)[0] == 2
     assert ludus(capsys, "runs", "delete", copy, "--yes")[0] == 0
     assert not copy.exists()

@@ -112,7 +112,9 @@ def test_a_pending_setting_can_be_taken_back(tmp_path):
 
 def test_given_at_a_start_in_the_middle_of_an_iteration_it_waits_too(tmp_path):
     path = tmp_path / "run"
-    train(path, "evaluation.every=0", crash_at=3, commit_always=True)
+    # A quick machine is through an iteration before four larger units have passed.
+    small = "runtime.unit_seconds=0.002"
+    train(path, "evaluation.every=0", small, crash_at=3, commit_always=True)
     assert Run.open(path, write=False).manifest.progress["saved"] is not None
     train(path, "search.budget=6", crash_at=2)
     progress = Run.open(path, write=False).manifest.progress
