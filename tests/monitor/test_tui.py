@@ -454,13 +454,18 @@ def test_a_command_that_cannot_be_written_is_told(held: Path) -> None:
 
 def test_resume_offers_to_start_a_trainer(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
+    started: list[subprocess.Popen] = []
 
     def start(path: Path, arguments: list[str]) -> launch.Background:
         asked.append(arguments)
-        program = [sys.executable, "-c", "import sys; print('no such luck'); sys.exit(2)"]
+        program = "import sys; sys.stdin.read(); print('no such luck'); sys.exit(2)"
         log = path / "logs" / "background-test.log"
         with open(log, "wb") as output:
-            return launch.Background(path, log, subprocess.Popen(program, stdout=output))
+            process = subprocess.Popen(
+                [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=output
+            )
+        started.append(process)
+        return launch.Background(path, log, process)
 
     monkeypatch.setattr(launch, "start", start)
 
@@ -472,6 +477,7 @@ def test_resume_offers_to_start_a_trainer(run: Path, monkeypatch: pytest.MonkeyP
         await pilot.press("r", "y")
         assert asked == [["resume", "--run", str(run)]]
         assert "a trainer is starting" in line(app, "keys")
+        started[0].stdin.close()  # until here it waits: on a slow machine it ended before the look
         await until(pilot, lambda: "ended with code 2: no such luck" in line(app, "keys"))
         assert app.background == []
 
