@@ -15,7 +15,9 @@ from pathlib import Path
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("base",),
     ("games",),
-    ("search", "patterns", "oracles"),
+    ("search",),
+    ("oracles",),
+    ("patterns",),
     ("play",),
     ("bindings",),
 )
