@@ -17,6 +17,7 @@ void bind_rows(nb::module_& m);
 void bind_answer(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_oracles(nb::module_& m);
+void bind_othello(nb::module_& m);
 }  // namespace ludus
 
 NB_MODULE(_core, m) {
@@ -42,4 +43,5 @@ NB_MODULE(_core, m) {
   ludus::bind_answer(m);
   ludus::bind_losses(m);
   ludus::bind_oracles(m);
+  ludus::bind_othello(m);
 }

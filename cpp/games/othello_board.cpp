@@ -39,8 +39,7 @@ inline uint64_t run(uint64_t start, uint64_t own, uint64_t mask, int shift) {
 
 uint64_t legal_moves(uint64_t own, uint64_t opp) {
   const uint64_t inner = opp & kInner;
-  return (reach(own, inner, 1) | reach(own, opp, 8) | reach(own, inner, 7) |
-          reach(own, inner, 9)) &
+  return (reach(own, inner, 1) | reach(own, opp, 8) | reach(own, inner, 7) | reach(own, inner, 9)) &
          ~(own | opp);
 }
 

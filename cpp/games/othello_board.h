@@ -32,7 +32,8 @@ inline int empties(const Board& board) { return count_bits(board.empty()); }
 uint64_t legal_moves(uint64_t own, uint64_t opp);
 inline uint64_t legal_moves(const Board& board) { return legal_moves(board.own, board.opp); }
 
-// Discs of `opp` that turn when a disc of `own` is put on the empty `square`; 0 where it is illegal.
+// Discs of `opp` that turn when a disc of `own` is put on the empty `square`; 0 where it is
+// illegal.
 uint64_t flips(uint64_t own, uint64_t opp, int square);
 
 // The position after a move with these flips, for the other side.

@@ -3,6 +3,7 @@
 
 #include "base/errors.h"
 #include "games/game.h"
+#include "games/othello.h"
 #include "games/yatzy.h"
 
 namespace ludus {
@@ -14,6 +15,7 @@ struct Entry {
   std::shared_ptr<const Game> (*make)();
 };
 constexpr Entry kGames[] = {
+    {"othello", othello::make_game},
     {"yatzy", yatzy::make_game},
 };
 }  // namespace

@@ -40,7 +40,7 @@ def play(
 ) -> int:
     """Play in the terminal, against the game's oracle or another player.
 
-    Type an action such as `keep 6 6 6`, `keep none` or `mark house`; also help, hint, show, quit.
+    Type an action, such as `keep 6 6 6` or `mark house` in Yatzy; also help, hint, show, quit.
     """
     from ludus.games import get_game
     from ludus.players import parse_player
@@ -58,7 +58,7 @@ def play(
         raise UserError(f"--seed {seed} must lie in 0..2^63 - 1")
     chosen = secrets.randbits(31) if seed is None else seed
     opponent_in = entry.suites.get("opponent")
-    spec = against or (str(opponent_in()) if opponent_in is not None else "random")
+    spec = against or (str(opponent_in()) if opponent_in is not None else entry.sparring)
     opponent = None if spec == "person" else parse_player(spec, entry)
     seats: list[Player | None] = [opponent] * entry.rules.num_seats
     seats[seat] = None

@@ -19,6 +19,7 @@ from ludus import _core
 from ludus.games.game import Game, Symmetry
 
 MODULES: Mapping[str, str] = {
+    "othello": "ludus.games.othello",
     "yatzy": "ludus.games.yatzy",
 }
 """Name of the game -> module; imported when the game is asked for."""
@@ -44,6 +45,7 @@ class GameEntry:
         players: players that only this game has; each maker takes the options of a specification
             and returns a chooser. Raises :class:`~ludus.errors.PlayerError` for unknown options.
         about_players: one line on each of them.
+        sparring: the player that a person meets when none is named, as a specification.
         suites: what measures a player of this game, by name. Known names: ``opponent`` (no
             arguments, the name of the player that solitaire suites play against), ``bonus``
             (final states ``u8[n, state_size]``, seats ``i32[n]`` -> bool[n]), ``best_actions``,
@@ -70,6 +72,7 @@ class GameEntry:
     event_text: Callable[[_core.State, int], str]
     players: Mapping[str, Callable[[Mapping[str, str]], Chooser]] = field(default_factory=dict)
     about_players: Mapping[str, str] = field(default_factory=dict)
+    sparring: str = "random"
     suites: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     source: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)

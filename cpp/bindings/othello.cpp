@@ -1,0 +1,58 @@
+// Othello: positions from discs, and its players by rules of thumb.
+#include "games/othello.h"
+
+#include <nanobind/stl/string.h>
+
+#include <cstring>
+
+#include "bindings/arrays.h"
+#include "bindings/state.h"
+#include "games/othello_players.h"
+
+namespace ludus {
+
+namespace {
+
+using Move = int (*)(const othello::Board&, uint64_t);
+
+Move player_named(const std::string& name) {
+  if (name == "corners") return othello::corners_move;
+  if (name == "weights") return othello::weights_move;
+  throw InputError("There is no rule of thumb '" + name + "'; there are: corners, weights.");
+}
+
+NumpyArray<int32_t> choose(const Array2<uint8_t>& states, const Array1<uint64_t>& keys,
+                           const std::string& player) {
+  require(states.shape(1) == sizeof(othello::State),
+          "A packed othello position has " + std::to_string(sizeof(othello::State)) +
+              " bytes, not " + std::to_string(states.shape(1)) + ".");
+  require(keys.shape(0) == states.shape(0), "There must be one key for each position.");
+  const Move move = player_named(player);
+  std::vector<int32_t> actions(states.shape(0));
+  {
+    nb::gil_scoped_release release;
+    for (size_t i = 0; i < actions.size(); ++i) {
+      othello::State state;  // a copy, since a NumPy row need not be aligned
+      std::memcpy(&state, states.data() + i * sizeof(state), sizeof(state));
+      state.seat &= 1U;
+      actions[i] = move(othello::board_of(state), keys.data()[i]);
+    }
+  }
+  return to_numpy(std::move(actions));
+}
+
+PyState state_of(uint64_t black, uint64_t white, int seat) {
+  PyState out{othello::make_game(), {}, {}};
+  const othello::State state = othello::make_state(black, white, seat);
+  std::memcpy(out.state.bytes, &state, sizeof(state));
+  return out;
+}
+
+}  // namespace
+
+void bind_othello(nb::module_& m) {
+  m.def("othello_state", &state_of, nb::arg("black"), nb::arg("white"), nb::arg("seat"));
+  m.def("othello_choose", &choose, nb::arg("states"), nb::arg("keys"), nb::arg("player"));
+}
+
+}  // namespace ludus

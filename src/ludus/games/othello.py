@@ -1,0 +1,177 @@
+"""Othello for people: drawing, notation, symmetries, players."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from ludus import _core
+from ludus.errors import GameError, PlayerError
+from ludus.games.game import Symmetry
+from ludus.games.othello_position import (
+    PASS,
+    SIDES,
+    SQUARES,
+    Discs,
+    parse_position,
+    position_text,
+)
+from ludus.games.registry import Chooser, GameEntry
+
+_FILES = "    a b c d e f g h"
+
+
+def render(state: _core.State) -> str:
+    """The board with its coordinates, legal moves as ``+``, the discs, whose turn it is."""
+    discs = Discs.of(state)
+    lines = [headline(discs), "", _FILES]
+    for rank in range(8):
+        row = " ".join(_cell(discs, 8 * rank + file) for file in range(8))
+        lines.append(f"  {rank + 1} {row} {rank + 1}")
+    black, white = discs.counts
+    lines += [_FILES, "", f"  X black {black}   O white {white}   {64 - black - white} empty"]
+    if not discs.over:
+        moves = " ".join(SQUARES[i] for i in range(64) if discs.moves >> i & 1)
+        lines[-1] += f"   + {moves or 'no legal move: pass'}"
+    return "\n".join(lines)
+
+
+def _cell(discs: Discs, square: int) -> str:
+    for squares, mark in ((discs.black, "X"), (discs.white, "O"), (discs.moves, "+")):
+        if squares >> square & 1:
+            return mark
+    return "."
+
+
+def headline(discs: Discs) -> str:
+    """Whose turn it is, or who has won with how many discs (the empty squares are the winner's)."""
+    black, white = discs.counts
+    if not discs.over:
+        side = SIDES[discs.seat].capitalize()
+        ply = f"{black + white - 3} of 60"
+        return f"{side} ({'XO'[discs.seat]}) to move, move {ply}."
+    if black == white:
+        return f"The game is over: a draw at {black} discs each."
+    winner, most, least = (0, black, white) if black > white else (1, white, black)
+    return f"The game is over: {SIDES[winner]} wins by {64 - least} to {least}" + (
+        f" ({64 - most - least} empty squares are the winner's)." if most + least < 64 else "."
+    )
+
+
+def action_text(state: _core.State, action: int) -> str:
+    """A square such as ``d3``, or ``pass``.
+
+    Raises:
+        GameError: the action is illegal here.
+    """
+    _require_legal(state, action)
+    return "pass" if action == PASS else SQUARES[action]
+
+
+def parse_action(state: _core.State, text: str) -> int:
+    """An action as people write it: ``d3``, ``D3``, ``pass``, ``pa``, ``--``, or its number.
+
+    Raises:
+        GameError: the text is no action, or one that is illegal here.
+    """
+    word = text.strip().lower()
+    if word in SQUARES:
+        action = SQUARES.index(word)
+    elif word in ("pass", "pa", "ps", "--"):
+        action = PASS
+    elif word.isdecimal() and word.isascii() and len(word) <= 3:
+        action = int(word)
+    else:
+        raise GameError(
+            f"{text.strip()!r} is no action; write a square such as 'd3', 'pass', or its number"
+        )
+    _require_legal(state, action)
+    return action
+
+
+def _require_legal(state: _core.State, action: int) -> None:
+    discs = Discs.of(state)
+    if discs.over:
+        raise GameError("the game is over; there is nothing to decide")
+    if action == PASS:
+        if discs.moves:
+            raise GameError("passing is legal only when no disc can be put, and here one can")
+        return
+    if not 0 <= action < PASS:
+        raise GameError(f"action {action} does not exist; actions are 0..64")
+    if discs.moves >> action & 1:
+        return
+    if not discs.moves:
+        raise GameError(f"{SQUARES[action]} is illegal: {SIDES[discs.seat]} must pass")
+    if (discs.black | discs.white) >> action & 1:
+        raise GameError(f"{SQUARES[action]} is taken; choose an empty square")
+    raise GameError(f"{SQUARES[action]} is illegal: a disc there turns no other")
+
+
+def event_text(state: _core.State, outcome: int) -> str:
+    """Never of use: Othello has no chance events.
+
+    Raises:
+        GameError: always.
+    """
+    raise GameError("Othello has no chance events")
+
+
+def symmetries() -> tuple[Symmetry, ...]:
+    """The seven ways to turn or mirror the board, the identity left out."""
+    squares = np.arange(64).reshape(8, 8)
+    images = [np.rot90(turned, k) for turned in (squares, squares.T) for k in range(4)]
+    return tuple(_symmetry(image.reshape(64)) for image in images[1:])
+
+
+def _symmetry(source: npt.NDArray[np.int64]) -> Symmetry:
+    """Of the square that comes to each place: ``source[place]``."""
+    planes = _core.game("othello").observation_shape[0]
+    target = np.empty(65, np.intp)
+    target[source] = np.arange(64)
+    target[PASS] = PASS
+    observation = (np.arange(planes)[:, None] * 64 + source).reshape(-1)
+    return Symmetry(observation.astype(np.intp), target)
+
+
+def _make_player(name: str) -> Callable[[Mapping[str, str]], Chooser]:
+    """A maker of a player by a rule of thumb; it has no options."""
+
+    def make(options: Mapping[str, str]) -> Chooser:
+        if options:
+            raise PlayerError(f"player {name} has no option {sorted(options)[0]!r}: it has none")
+
+        def choose(
+            states: npt.NDArray[np.uint8], keys: npt.NDArray[np.uint64]
+        ) -> npt.NDArray[np.int32]:
+            return _core.othello_choose(
+                np.ascontiguousarray(states), np.ascontiguousarray(keys), name
+            )
+
+        return choose
+
+    return make
+
+
+def entry() -> GameEntry:
+    """The game's entry in the registry."""
+    return GameEntry(
+        name="othello",
+        title="Othello, 8 x 8 squares, black (seat 0) begins",
+        rules=_core.game("othello"),
+        render=render,
+        action_text=action_text,
+        parse_action=parse_action,
+        position_text=position_text,
+        parse_position=parse_position,
+        event_text=event_text,
+        players={name: _make_player(name) for name in ("corners", "weights")},
+        about_players={
+            "corners": "corner before edge before inside; squares beside an empty corner last",
+            "weights": "the usual positional weights, looking one move ahead",
+        },
+        sparring="weights",
+        symmetries=symmetries(),
+    )
