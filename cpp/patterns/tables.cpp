@@ -1,0 +1,137 @@
+#include "patterns/tables.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <mutex>
+
+#include "base/errors.h"
+
+namespace ludus::patterns {
+namespace {
+
+using othello::Board;
+
+constexpr size_t kChunk = 1 << 14;
+
+int stage_of(const Board& board) {
+  return patterns::stage_of(std::max(4, othello::kSquares - othello::empties(board)));
+}
+
+// The lowest bit of each of eight bytes, byte 0 first.
+uint64_t low_bits(uint64_t bytes) {
+  return ((bytes & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56;
+}
+
+[[noreturn]] void refuse_cell(size_t row, const uint8_t* cells) {
+  int square = 0;
+  while (cells[square] <= 2) ++square;
+  throw InputError("Board " + std::to_string(row) + " has " + std::to_string(cells[square]) +
+                   " on " + square_name(square) + "; a cell is 0 (empty), 1 (black) or 2 (white).");
+}
+
+}  // namespace
+
+PatternTables::PatternTables(std::shared_ptr<const PatternSet> set)
+    : instances_(set->instances()),
+      neutral_(kNeutral * set->instances()),
+      entries_(set->entries()),
+      set_(std::move(set)),
+      rules_(*set_),
+      // One entry to spare: a 32-bit read at the last weight stays inside.
+      weights_(kStages * entries_ + 1, static_cast<uint16_t>(kNeutral)) {
+  for (const Pattern& pattern : set_->patterns())
+    for (size_t i = 0; i < pattern.placements.size(); ++i) {
+      const size_t lane = static_cast<size_t>(pattern.first_instance) + i;
+      first_[lane] = pattern.first_entry;
+      used_[lane / 16] = static_cast<uint16_t>(used_[lane / 16] | 1U << lane % 16);
+    }
+}
+
+std::shared_ptr<PatternTables> PatternTables::copy() const {
+  auto made = std::make_shared<PatternTables>(set_);
+  const std::shared_lock lock(gate_);
+  made->weights_ = weights_;
+  return made;
+}
+
+int PatternTables::evaluate(const Board& board) const {
+  IndexVector view;
+  rules_.view(board, view);
+  return evaluate(view, stage_of(board));
+}
+
+void PatternTables::evaluate(std::span<const Board> boards, std::span<int32_t> scores) const {
+  // Boards of one stage after the other: the tables of a stage fit a core's cache, all do not.
+  std::vector<uint32_t> order(std::min(boards.size(), kChunk));
+  for (size_t start = 0; start < boards.size(); start += kChunk) {
+    const auto part = boards.subspan(start, std::min(kChunk, boards.size() - start));
+    std::array<uint32_t, kStages + 1> at{};
+    for (const Board& board : part) ++at[static_cast<size_t>(stage_of(board)) + 1];
+    for (size_t stage = 0; stage < kStages; ++stage) at[stage + 1] += at[stage];
+    for (size_t i = 0; i < part.size(); ++i)
+      order[at[static_cast<size_t>(stage_of(part[i]))]++] = static_cast<uint32_t>(i);
+    const std::shared_lock lock(gate_);
+    for (size_t i = 0; i < part.size(); ++i) scores[start + order[i]] = evaluate(part[order[i]]);
+  }
+}
+
+std::span<const uint16_t> PatternTables::weights(int pattern, int stage) const {
+  const auto& all_patterns = set_->patterns();
+  if (pattern < 0 || pattern >= static_cast<int>(all_patterns.size()))
+    throw InputError("There is no pattern " + std::to_string(pattern) +
+                     "; the set has patterns 0 to " + std::to_string(all_patterns.size() - 1) +
+                     ".");
+  if (stage < 0 || stage >= kStages)
+    throw InputError("There is no stage " + std::to_string(stage) + "; stages are 0 to " +
+                     std::to_string(kStages - 1) + ".");
+  const Pattern& which = all_patterns[static_cast<size_t>(pattern)];
+  return all().subspan(static_cast<size_t>(stage) * entries_ + which.first_entry, which.contents);
+}
+
+uint16_t PatternTables::weight(int pattern, int stage, uint32_t contents) const {
+  const auto table = weights(pattern, stage);
+  if (contents >= table.size())
+    throw InputError("Pattern " + std::to_string(pattern) + " has no index " +
+                     std::to_string(contents) + "; its indices are 0 to " +
+                     std::to_string(table.size() - 1) + ".");
+  const std::shared_lock lock(gate_);
+  return table[contents];
+}
+
+void PatternTables::load(std::span<const uint16_t> weights) {
+  if (weights.size() != all().size())
+    throw InputError("These tables have " + std::to_string(all().size()) + " weights, not " +
+                     std::to_string(weights.size()) + ".");
+  const std::unique_lock lock(gate_);
+  std::copy(weights.begin(), weights.end(), weights_.begin());
+}
+
+std::vector<Board> boards_of(std::span<const uint8_t> cells, std::span<const uint8_t> movers) {
+  if (cells.size() != 64 * movers.size())
+    throw InputError("Boards have 64 cells each: " + std::to_string(movers.size()) +
+                     " of them have " + std::to_string(64 * movers.size()) + " cells, not " +
+                     std::to_string(cells.size()) + ".");
+  std::vector<Board> boards(movers.size());
+  for (size_t row = 0; row < movers.size(); ++row) {
+    uint64_t black = 0;
+    uint64_t white = 0;
+    uint64_t wrong = 0;
+    for (int rank = 0; rank < 8; ++rank) {
+      uint64_t bytes = 0;  // byte by byte, so that big-endian machines agree
+      const uint8_t* at = cells.data() + 64 * row + 8 * rank;
+      for (int file = 0; file < 8; ++file) bytes |= static_cast<uint64_t>(at[file]) << (8 * file);
+      black |= low_bits(bytes) << (8 * rank);
+      white |= low_bits(bytes >> 1) << (8 * rank);
+      wrong |= bytes & 0xFCFCFCFCFCFCFCFCULL;
+    }
+    if (wrong != 0 || (black & white) != 0) refuse_cell(row, cells.data() + 64 * row);
+    if (movers[row] != 1 && movers[row] != 2)
+      throw InputError("Board " + std::to_string(row) + " has " + std::to_string(movers[row]) +
+                       " as the side to move, which is 1 (black) or 2 (white).");
+    boards[row] = movers[row] == 1 ? Board{black, white} : Board{white, black};
+  }
+  return boards;
+}
+
+}  // namespace ludus::patterns

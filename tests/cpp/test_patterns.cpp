@@ -1,0 +1,228 @@
+// Pattern sets, index vectors and tables: the numbers of the standard set, moves against sums from
+// nothing, evaluation against a plain sum over squares, folding, bad input.
+#include <set>
+#include <thread>
+
+#include "base/errors.h"
+#include "base/random.h"
+#include "check.h"
+#include "patterns/tables.h"
+
+using namespace ludus;
+using namespace ludus::patterns;
+using othello::Board;
+
+namespace {
+
+// Calls `see(board, indices)` for each position of a random game.
+template <class See>
+void random_game(const IndexRules& rules, uint64_t seed, See see) {
+  Board board = othello::kStart;
+  Indices indices = rules.from(board);
+  Stream stream(seed, Purpose::player);
+  while (!othello::is_over(board)) {
+    see(board, indices);
+    uint64_t moves = othello::legal_moves(board);
+    if (moves == 0) {
+      board = othello::after_pass(board);
+      indices = IndexRules::after_pass(indices);
+      continue;
+    }
+    for (uint32_t skip = stream.below(static_cast<uint32_t>(othello::count_bits(moves))); skip > 0;
+         --skip)
+      moves &= moves - 1;
+    const int square = othello::first_bit(moves);
+    const uint64_t turned = othello::flips(board.own, board.opp, square);
+    IndexVector leaf;
+    rules.view_after(indices, square, turned, leaf);
+    rules.play(indices, square, turned, indices);
+    for (int lane = 0; lane < kMaxInstances; ++lane) CHECK_EQ(leaf[lane], indices.mover[lane]);
+    board = othello::after_move(board, square, turned);
+  }
+  see(board, indices);
+}
+
+uint32_t contents_of(const Board& board, const std::vector<int>& squares) {
+  uint32_t contents = 0;
+  uint32_t power = 1;
+  for (const int square : squares) {
+    contents += power * ((board.own >> square & 1) + 2 * (board.opp >> square & 1));
+    power *= 3;
+  }
+  return contents;
+}
+
+int plain_score(const PatternTables& tables, const Board& board) {
+  const int stage = stage_of(othello::kSquares - othello::empties(board));
+  int score = 0;
+  int id = 0;
+  for (const Pattern& pattern : tables.set().patterns()) {
+    for (const auto& squares : pattern.placements)
+      score += tables.weight(id, stage, contents_of(board, squares)) - kNeutral;
+    ++id;
+  }
+  return score;
+}
+
+// Random weights that are equal where a pattern's symmetry says so, as a learner leaves them.
+void fill(PatternTables& tables, uint64_t seed) {
+  Stream stream(seed, Purpose::weights);
+  auto all = tables.all();
+  for (size_t stage = 0; stage < kStages; ++stage)
+    for (const Pattern& pattern : tables.set().patterns()) {
+      std::vector<uint16_t> by_slot(pattern.slots);
+      for (uint16_t& weight : by_slot) weight = static_cast<uint16_t>(stream.next_u32());
+      const size_t start = stage * tables.set().entries() + pattern.first_entry;
+      for (size_t i = 0; i < pattern.contents; ++i) all[start + i] = by_slot[pattern.slot[i]];
+    }
+}
+
+PatternSet set_of(const std::vector<PatternSpec>& specs) { return PatternSet(specs); }
+
+void standard_set() {
+  const auto set = PatternSet::standard();
+  CHECK_EQ(set->patterns().size(), 14U);
+  CHECK_EQ(set->instances(), 56);
+  CHECK_EQ(set->entries(), 481140U);
+  for (const Pattern& pattern : set->patterns()) {
+    CHECK_EQ(pattern.placements.size(), 4U);
+    CHECK_EQ(pattern.order, 2);
+    // A slot's members are each other's mirror images, and all contents have a place.
+    std::set<uint32_t> seen;
+    for (uint32_t slot = 0; slot < pattern.slots; ++slot)
+      for (int i = 0; i < pattern.order; ++i) {
+        const uint16_t member = pattern.members[2 * slot + static_cast<uint32_t>(i)];
+        CHECK_EQ(pattern.slot[member], slot);
+        seen.insert(member);
+      }
+    CHECK_EQ(seen.size(), pattern.contents);
+  }
+  CHECK_EQ(stage_of(4), 0);
+  CHECK_EQ(stage_of(5), 0);
+  CHECK_EQ(stage_of(6), 1);
+  CHECK_EQ(stage_of(63), 29);
+  CHECK_EQ(stage_of(64), 29);
+  CHECK(set->digest().size() == 16 && set->digest() != set_of({{"corner", {0}}}).digest());
+}
+
+void other_sets() {
+  const PatternSet set = PatternSet::parse(
+      "# two\n  one corner : a1 # alone\n\nlopsided: a1 b1 c1 b3\r\ncentre: d4 e4 d5 e5\n");
+  CHECK(set.patterns()[0].name == "one corner" && set.patterns()[0].placements.size() == 4);
+  CHECK_EQ(set.patterns()[0].slots, 3U);
+  CHECK(set.patterns()[1].placements.size() == 8 && set.patterns()[1].order == 1);
+  CHECK_EQ(set.patterns()[1].slots, 81U);
+  CHECK(set.patterns()[2].placements.size() == 1 && set.patterns()[2].order == 8);
+  CHECK_EQ(set.patterns()[2].slots, 21U);  // colourings of a square's corners with 3 colours
+  CHECK_EQ(set.instances(), 13);
+  CHECK_THROWS(set_of({}), InputError);
+  CHECK_THROWS(set_of({{"empty", {}}}), InputError);
+  CHECK_THROWS(set_of({{"far", {64}}}), InputError);
+  CHECK_THROWS(set_of({{"twice", {1, 2, 1}}}), InputError);
+  CHECK_THROWS(set_of({{"long", {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}}}), InputError);
+  CHECK_THROWS(set_of({{"row", {0, 1, 2}}, {"column", {0, 8, 16}}}), InputError);
+  std::vector<PatternSpec> many;
+  for (int i = 1; i < 11; ++i) many.push_back({"pair", {0, i + 8}});
+  CHECK_THROWS(set_of(many), InputError);
+  CHECK_THROWS(PatternSet::parse("a1 b1"), InputError);
+  CHECK_THROWS(PatternSet::parse(": a1 b1"), InputError);
+  CHECK_THROWS(PatternSet::parse("edge: a1 b9"), InputError);
+}
+
+void indices_and_scores() {
+  for (const std::shared_ptr<const PatternSet>& set :
+       {PatternSet::standard(), std::make_shared<const PatternSet>(
+                                    PatternSet::parse("odd: a1 b1 c1 b3\ncentre: d4 e4 d5 e5"))}) {
+    PatternTables tables(set);
+    CHECK_EQ(tables.evaluate(othello::kStart), 0);
+    fill(tables, 1);
+    std::vector<Board> boards;
+    std::vector<int32_t> expected;
+    for (uint64_t seed = 0; seed < 200; ++seed)
+      random_game(tables.rules(), seed, [&](const Board& board, const Indices& indices) {
+        int lane = 0;
+        for (const Pattern& pattern : set->patterns())
+          for (const auto& squares : pattern.placements) {
+            CHECK_EQ(indices.mover[lane], contents_of(board, squares));
+            CHECK_EQ(indices.other[lane], contents_of(othello::after_pass(board), squares));
+            ++lane;
+          }
+        for (; lane < kMaxInstances; ++lane) CHECK_EQ(indices.mover[lane] + indices.other[lane], 0);
+        const int score = plain_score(tables, board);
+        CHECK_EQ(tables.evaluate(board), score);
+        CHECK_EQ(tables.evaluate(indices, stage_of(othello::kSquares - othello::empties(board))),
+                 score);
+        for (int symmetry = 1; symmetry < 8; ++symmetry) {
+          Board image = board;
+          for (uint64_t* side : {&image.own, &image.opp}) {
+            if ((symmetry & 4) != 0) *side = othello::transpose(*side);
+            if ((symmetry & 1) != 0) *side = othello::mirror_files(*side);
+            if ((symmetry & 2) != 0) *side = othello::mirror_ranks(*side);
+          }
+          CHECK_EQ(tables.evaluate(image), score);
+        }
+        boards.push_back(board);
+        expected.push_back(score);
+      });
+    while (boards.size() < 40000) {  // more than a chunk, several times the same
+      boards.push_back(boards[boards.size() / 3]);
+      expected.push_back(expected[expected.size() / 3]);
+    }
+    std::vector<int32_t> scores(boards.size());
+    tables.evaluate(boards, scores);
+    CHECK(scores == expected);
+    tables.copy()->evaluate(boards, scores);
+    CHECK(scores == expected);
+  }
+}
+
+void bad_input() {
+  PatternTables tables;
+  CHECK_THROWS(tables.weight(14, 0, 0), InputError);
+  CHECK_THROWS(tables.weight(0, 30, 0), InputError);
+  CHECK_THROWS(tables.weight(0, 0, 59049), InputError);
+  CHECK_THROWS(tables.load(std::vector<uint16_t>(3)), InputError);
+  std::vector<uint8_t> cells(128, 0);
+  const std::vector<uint8_t> movers = {1, 2};
+  cells[0] = 1;
+  cells[64 + 63] = 2;
+  const auto boards = boards_of(cells, movers);
+  CHECK((boards[0] == Board{1, 0} && boards[1] == Board{1ULL << 63, 0}));
+  CHECK_THROWS(boards_of(std::span(cells).first(64), movers), InputError);
+  CHECK_THROWS(boards_of(cells, std::vector<uint8_t>{1, 0}), InputError);
+  for (const uint8_t wrong : {3, 4, 128, 255}) {
+    cells[70] = wrong;
+    CHECK_THROWS(boards_of(cells, movers), InputError);
+  }
+}
+
+// For the thread sanitizer: readers and a writer on the same tables.
+void readers_and_a_writer() {
+  PatternTables tables;
+  std::vector<uint16_t> weights(tables.all().size(), 32768 + 256);
+  const std::vector<Board> boards(5000, othello::kStart);
+  std::thread writer([&] { tables.load(weights); });
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i)
+    readers.emplace_back([&] {
+      std::vector<int32_t> scores(boards.size());
+      tables.evaluate(boards, scores);
+      for (const int32_t score : scores) CHECK(score == 0 || score == 56 * 256);
+      const uint16_t weight = tables.weight(13, 29, 2186);
+      CHECK(weight == 32768 || weight == 33024);
+    });
+  writer.join();
+  for (std::thread& reader : readers) reader.join();
+  CHECK_EQ(tables.evaluate(othello::kStart), 56 * 256);
+}
+
+}  // namespace
+
+int main() {
+  standard_set();
+  other_sets();
+  indices_and_scores();
+  bad_input();
+  readers_and_a_writer();
+  return 0;
+}
