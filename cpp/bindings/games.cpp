@@ -107,6 +107,8 @@ void bind_games(nb::module_& m) {
       .def_prop_ro("has_chance", [](const PyGame& g) { return g.game->info().has_chance; })
       .def_prop_ro("has_hidden", [](const PyGame& g) { return g.game->info().has_hidden; })
       .def_prop_ro("interpreted", [](const PyGame& g) { return g.game->info().interpreted; })
+      .def_prop_ro("ended_are_leaves",
+                   [](const PyGame& g) { return g.game->info().ended_are_leaves; })
       .def_prop_ro("margin_scale", [](const PyGame& g) { return g.game->info().margin_scale; })
       .def("initial",
            [](const PyGame& g) {
@@ -274,16 +276,16 @@ void bind_games(nb::module_& m) {
       nb::arg("game"), nb::arg("facts"));
   m.def(
       "perft",
-      [](const PyState& s, int depth) {
+      [](const PyState& s, int depth, bool bulk) {
         require(depth >= 0, "A perft depth must not be negative.");
         const std::shared_ptr<const Game> game = fresh(s.game);
         StateBytes start = s.state;
         const Access access(*game);
         if (const PythonGame* own = python_game(*game))
           own->import(require_own(s), s.state.bytes, start.bytes);
-        return perft(*game, start.bytes, depth);
+        return perft(*game, start.bytes, depth, bulk);
       },
-      nb::arg("state"), nb::arg("depth"));
+      nb::arg("state"), nb::arg("depth"), nb::arg("bulk") = true);
 
   nb::class_<Stream>(m, "Stream")
       .def(

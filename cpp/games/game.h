@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct GameInfo {
   std::string action_space_id;
   bool has_chance = false;
   bool has_hidden = false;
+  // In perft, a game that ended above the depth is one leaf (as the counts published for Othello
+  // have it), or none (as those for chess have it).
+  bool ended_are_leaves = false;
   bool interpreted = false;   // rules in Python: asked with the interpreter held, by one thread
   float margin_scale = 1.0F;  // points; margins are tanh(difference / scale)
 };
@@ -100,6 +104,11 @@ class Game {
   // A hash of the whole position.
   virtual uint64_t key(const void* state) const = 0;
 
+  // What perft() gives, for rules that know a faster way than a walk over this interface.
+  virtual std::optional<uint64_t> count_leaves(const void* /*state*/, int /*depth*/) const {
+    return std::nullopt;
+  }
+
   // The position in bytes that outlive it, and back; adopt() throws InputError for bytes that are
   // no position of this game.
   virtual void pack(const void* state, void* packed) const {
@@ -131,8 +140,9 @@ inline std::shared_ptr<const Game> fresh(const std::shared_ptr<const Game>& game
 std::vector<std::string> game_names();
 std::shared_ptr<const Game> find_game(const std::string& name);
 
-// Leaves at the given depth; decisions and chance outcomes are plies. A game that keeps positions
-// in a pool forgets all others on the way: give it a fresh one.
-uint64_t perft(const Game& game, const void* state, int depth);
+// Leaves at the given depth; decisions and chance outcomes are plies, a pass is a decision. A game
+// that keeps positions in a pool forgets all others on the way: give it a fresh one.
+// `bulk`: the game may count in its own way where it has one.
+uint64_t perft(const Game& game, const void* state, int depth, bool bulk = true);
 
 }  // namespace ludus

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <string>
 
 #include "base/errors.h"
@@ -30,6 +31,7 @@ GameInfo make_info() {
   info.rules_id = "othello_v1";
   info.encoder_id = "othello_v1";
   info.action_space_id = "othello_squares_pass_v1";
+  info.ended_are_leaves = true;
   info.margin_scale = kMarginScale;
   return info;
 }
@@ -117,6 +119,10 @@ class Othello final : public Game {
   uint64_t key(const void* raw) const override {
     const State& s = as_state(raw);
     return mix64(mix64(s.discs[0] ^ s.seat) ^ s.discs[1]);
+  }
+
+  std::optional<uint64_t> count_leaves(const void* s, int depth) const override {
+    return perft(board_of(as_state(s)), depth);
   }
 
  private:

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "games/othello_lines.h"
+
 namespace ludus::othello {
 
 inline constexpr int kSquares = 64;
@@ -28,13 +30,27 @@ inline int count_bits(uint64_t bits) { return __builtin_popcountll(bits); }
 inline int first_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 inline int empties(const Board& board) { return count_bits(board.empty()); }
 
+// Whichever way is faster on this processor; the answers are the same.
+#if defined(__AVX2__)
+namespace fast = lines::wide;
+#else
+namespace fast = lines::portable;
+#endif
+
 // Squares on which the mover may put a disc.
-uint64_t legal_moves(uint64_t own, uint64_t opp);
+inline uint64_t legal_moves(uint64_t own, uint64_t opp) { return fast::legal_moves(own, opp); }
 inline uint64_t legal_moves(const Board& board) { return legal_moves(board.own, board.opp); }
+
+// The same for eight positions, one a lane: about a third faster where there are so many.
+inline lines::Lanes8 legal_moves(lines::Lanes8 own, lines::Lanes8 opp) {
+  return lines::reach_all(own, opp);
+}
 
 // Discs of `opp` that turn when a disc of `own` is put on the empty `square`; 0 where it is
 // illegal.
-uint64_t flips(uint64_t own, uint64_t opp, int square);
+inline uint64_t flips(uint64_t own, uint64_t opp, int square) {
+  return fast::flips(own, opp, square);
+}
 
 // The position after a move with these flips, for the other side.
 inline Board after_move(const Board& board, int square, uint64_t turned) {
@@ -59,8 +75,8 @@ uint64_t mirror_files(uint64_t bits);  // a <-> h
 uint64_t transpose(uint64_t bits);     // a1-h8 diagonal stays
 inline uint64_t mirror_ranks(uint64_t bits) { return __builtin_bswap64(bits); }  // 1 <-> 8
 
-// Leaves of the game tree at `depth` plies below; a pass is a ply. Counts at the last ply are taken
-// without playing the moves.
+// Leaves of the game tree `depth` plies below. A pass is a ply; a game that has ended before is one
+// leaf, as in the published counts. The last ply is counted without being played.
 uint64_t perft(const Board& board, int depth);
 
 }  // namespace ludus::othello

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 #include "base/errors.h"
 #include "games/game.h"
@@ -41,7 +42,7 @@ uint64_t count_leaves(const Game& game, const void* state, int depth,
                       std::vector<const void*>& path) {
   if (depth == 0) return 1;
   const NodeKind kind = game.kind(state);
-  if (kind == NodeKind::terminal) return 0;
+  if (kind == NodeKind::terminal) return game.info().ended_are_leaves ? 1 : 0;
   const auto size = static_cast<size_t>(game.info().state_size);
   uint64_t total = 0;
   StateBytes child;
@@ -71,7 +72,9 @@ uint64_t count_leaves(const Game& game, const void* state, int depth,
 }
 }  // namespace
 
-uint64_t perft(const Game& game, const void* state, int depth) {
+uint64_t perft(const Game& game, const void* state, int depth, bool bulk) {
+  if (bulk)
+    if (const std::optional<uint64_t> leaves = game.count_leaves(state, depth)) return *leaves;
   std::vector<const void*> path = {state};
   return count_leaves(game, state, depth, path);
 }

@@ -131,7 +131,11 @@ def perft(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Count the lines of so many plies, all legal actions and chance outcomes included."""
+    """Count the lines of so many plies, all legal actions and chance outcomes included.
+
+    A pass is a ply. A game that ends before is no line, in Othello one line, as in the counts that
+    are published.
+    """
     from ludus import _core
     from ludus.games import get_game
 

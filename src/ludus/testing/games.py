@@ -361,10 +361,11 @@ def _check_perft(game: GameLike, seed: int) -> None:
     for step in range(12):
         if state.kind == "terminal":
             break
-        counted = _count(state, 2)
-        found = _core.perft(state, 2)
         where = f"event {step} of the perft playout of seed {seed}"
-        require(game, where, found == counted, f"perft 2 is {found}, counting gives {counted}")
+        counted = _count(state, 2)
+        for bulk in (False, True):
+            found = _core.perft(state, 2, bulk=bulk)
+            require(game, where, found == counted, f"perft 2 is {found}, counting gives {counted}")
         if state.kind == "chance":
             state.apply_outcome(state.draw(chooser.getrandbits(63)))
         else:
@@ -375,7 +376,7 @@ def _count(state: _core.State, depth: int) -> int:
     if depth == 0:
         return 1
     if state.kind == "terminal":
-        return 0
+        return int(state.game.ended_are_leaves)
     chance = state.kind == "chance"
     events = state.outcomes()[0] if chance else state.legal()
     total = 0
