@@ -12,7 +12,7 @@ from ludus.players import parse_player
 from ludus.testing import check_game
 
 OTHELLO = get_game("othello")
-PUBLISHED = [1, 4, 12, 56, 244, 1396, 8200, 55092, 390216]
+PUBLISHED = [1, 4, 12, 56, 244, 1396, 8200, 55092, 390216, 3005288, 24571284]
 START = "-" * 27 + "OX" + "-" * 6 + "XO" + "-" * 27 + " X"
 
 
