@@ -9,10 +9,10 @@ from ludus import _core
 from ludus.errors import ConfigError, RunError
 from ludus.evaluators import BACKENDS, best_of, calibration_report
 from ludus.runs import Run
-from ludus.training import birth
+from ludus.training import network_session
 from ludus.training.birth import apply_changes
+from ludus.training.derived import make_network
 from ludus.training.request import current_settings
-from ludus.training.session import make_network
 
 GAME = _core.game("yatzy")
 
@@ -34,7 +34,7 @@ def test_auto_is_resolved_once_and_recorded(tmp_path, monkeypatch):
     def measure(*_):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(birth, "choose_backend", measure)
+    monkeypatch.setattr(network_session, "choose_backend", measure)
     assert train(path, "runtime.backend=auto", minutes=0.0) is not None
 
 

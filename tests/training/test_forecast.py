@@ -11,11 +11,14 @@ from ludus.games import get_game
 from ludus.runs import Run, free_bytes, part_sizes, read_status, read_summary
 from ludus.training import forecast as module
 from ludus.training.birth import open_session
-from ludus.training.forecast import Forecast, kept_bytes, measure, parameters_of, reckon
+from ludus.training.forecast import Forecast, kept_bytes, measure, reckon
 from ludus.training.forecaster import games_to_come
 from ludus.training.memory import available_bytes, peak_bytes, resident_bytes
+from ludus.training.network_session import NetworkSession
 from ludus.training.request import current_settings
 from ludus.training.settings import Settings
+
+NEEDS = NetworkSession.needs(Settings(), get_game("yatzy").rules)
 
 
 def events(path: Path) -> list[dict]:
@@ -112,10 +115,10 @@ def test_more_than_there_is_warns(trained, tmp_path, monkeypatch):
     path, _ = trained
     known = current_settings(Run.open(path, write=False))
     entry = get_game("yatzy")
-    parameters = parameters_of(known, entry)
+    needs = NetworkSession.needs(known, entry.rules)
 
     def look() -> Forecast:
-        return reckon(known, entry, parameters, tmp_path / "new")
+        return reckon(known, entry, needs, tmp_path / "new")
 
     assert look().warnings == {} and not (tmp_path / "new").exists()
     monkeypatch.setattr(module, "free_bytes", lambda where: 513 * 10**6)
@@ -131,15 +134,17 @@ def test_a_replay_without_a_capacity_has_no_full_size():
     free = base.model_copy(
         update={"replay": base.replay.model_copy(update={"capacity_shards": None})}
     )
-    endless = reckon(free, entry, 1000, Path("/nowhere"))
+    endless = reckon(free, entry, NEEDS, Path("/nowhere"))
     assert endless.disk["replay"] == 0
     assert "and more with every game" in endless.text()
-    limited = reckon(free, entry, 1000, Path("/nowhere"), to_come=10)
-    assert limited.disk["replay"] == 10 * reckon(free, entry, 1000, Path("/"), 1).disk["replay"] > 0
+    limited = reckon(free, entry, NEEDS, Path("/nowhere"), to_come=10)
+    assert (
+        limited.disk["replay"] == 10 * reckon(free, entry, NEEDS, Path("/"), 1).disk["replay"] > 0
+    )
 
 
 def test_words():
-    known = reckon(Settings(), get_game("yatzy"), 1000, Path("/nowhere"))
+    known = reckon(Settings(), get_game("yatzy"), NEEDS, Path("/nowhere"))
     told = replace(known, measured=True, disk_a_day=3 * 10**9, seconds_left=7200.0)
     assert "and 3.0 GB more each day" in told.text() and "2 h" in told.text()
     assert "2 h" not in told.as_json()["text"], "time goes by, and a status is read later"

@@ -10,7 +10,7 @@ from ludus.evaluators import CachedEvaluator, LeafBatch, ScriptedEvaluator
 from ludus.runs import Run, read_status
 from ludus.training import memory as process
 from ludus.training.guards import RestartError, memory_report
-from ludus.training.session import Session
+from ludus.training.network_session import NetworkSession
 
 SETTINGS = ("evaluation.every=0", "gating.max_pairs=8")
 MB = 1_000_000
@@ -91,13 +91,13 @@ def test_above_the_budget_the_trees_are_freed_and_nothing_else_changes(tmp_path,
 
 
 def test_what_evaluators_remember_goes_first_if_it_is_more(tmp_path, used, monkeypatch):
-    real, made = Session.evaluator, []
+    real, made = NetworkSession.evaluator, []
 
     def evaluator(self, model):
         made.append(CachedEvaluator(real(self, model)))
         return made[-1]
 
-    monkeypatch.setattr(Session, "evaluator", evaluator)
+    monkeypatch.setattr(NetworkSession, "evaluator", evaluator)
     cleared = []
     forget = CachedEvaluator.clear
     monkeypatch.setattr(CachedEvaluator, "clear", lambda self: cleared.append(forget(self)))

@@ -12,7 +12,7 @@ from tests.training.tiny import digests, train
 from ludus.errors import RunError, UserError
 from ludus.games import get_game
 from ludus.runs import Run
-from ludus.training import birth
+from ludus.training import birth, network_session
 from ludus.training.plays import require_same_game
 
 ITERATIONS = 2
@@ -98,9 +98,9 @@ def test_counters_and_history_are_those_of_an_undisturbed_run(undisturbed, tmp_p
 def test_other_numbers_are_refused_or_accepted_by_name(tmp_path, monkeypatch):
     path = tmp_path / "run"
     assert train(path, minutes=0.0) is not None
-    real = birth.fingerprint.fingerprint
+    real = birth.fingerprint.of_backend
     monkeypatch.setattr(
-        birth.fingerprint, "fingerprint", lambda backend: {**real(backend), "torch": "9.9.9"}
+        birth.fingerprint, "of_backend", lambda backend: {**real(backend), "torch": "9.9.9"}
     )
     with pytest.raises(UserError, match=r"torch was 2.* and is 9.9.9.*--accept-change"):
         train(path, minutes=0.0)
@@ -113,7 +113,7 @@ def test_other_numbers_are_refused_or_accepted_by_name(tmp_path, monkeypatch):
 def test_another_probe_digest_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "run"
     assert train(path, minutes=0.0) is not None
-    monkeypatch.setattr(birth, "probe_digest", lambda *_: "0" * 64)
+    monkeypatch.setattr(network_session, "probe_digest", lambda *_: "0" * 64)
     with pytest.raises(UserError, match="probe was"):
         train(path, minutes=0.0)
 

@@ -10,13 +10,14 @@ from ludus import _core, nets
 from ludus.evaluators import LeafBatch, NetworkEvaluator
 from ludus.games import Symmetry
 from ludus.replay import GameRecords
-from ludus.training.audits import sample_games, standing_warnings
+from ludus.training.audits import sample_games
 from ludus.training.network_audit import (
     audited_rows,
     illegal_mass,
     legal_mask,
     symmetry_differences,
 )
+from ludus.training.past import standing_warnings
 from ludus.training.tripwires import asymmetry, illegal_growth, policy_collapse, throughput
 
 KNOBS = {"budgets": [32, 32], "lanes": 2}

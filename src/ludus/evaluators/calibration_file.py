@@ -12,11 +12,13 @@ import json
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ludus.evaluators.backends import BACKENDS
 from ludus.evaluators.machine import core_count, cpu_flags
-from ludus.nets import Network
+
+if TYPE_CHECKING:  # torch is loaded when a network is
+    from ludus.nets import Network
 
 _VERSION = 1
 _KEPT = 64

@@ -16,14 +16,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ludus.errors import UserError
 from ludus.measure.native import NativeSampler
 from ludus.measure.stacks import Folded, Sampler, Stack, spread, without_waits
 from ludus.players.lanes import PhaseSeconds
 from ludus.training.birth import open_session
 from ludus.training.learning import TrainPhase
+from ludus.training.network_session import NetworkSession
 from ludus.training.request import TrainRequest
 from ludus.training.selfplay import SelfplayPhase
-from ludus.training.session import Session
 
 ABOUT = {
     "collect": "walking trees to their leaves, encoding them",
@@ -113,7 +114,7 @@ class Profile:
 @contextlib.contextmanager
 def _open(
     recipe: str, preset: str | None, assignments: Sequence[str], note: Callable[[str], None]
-) -> Iterator[Session]:
+) -> Iterator[NetworkSession]:
     import torch
 
     with tempfile.TemporaryDirectory(prefix="ludus-profile-") as folder:
@@ -123,6 +124,8 @@ def _open(
         torch.set_num_threads(1)  # as the trainer does: lanes are the parallelism of play
         session = open_session(request, note)
         try:
+            if not isinstance(session, NetworkSession):
+                raise UserError(f"the recipe {recipe} has no network to profile")
             yield session
         finally:
             session.run.close()
@@ -217,7 +220,7 @@ def _negative(seconds: PhaseSeconds) -> PhaseSeconds:
     return PhaseSeconds(**{one.name: -getattr(seconds, one.name) for one in fields(seconds)})
 
 
-def _counted(session: Session, phase: SelfplayPhase, sign: int) -> dict[str, int]:
+def _counted(session: NetworkSession, phase: SelfplayPhase, sign: int) -> dict[str, int]:
     counters = phase.counters()
     return {
         "leaves": sign * counters["rows"],
@@ -341,7 +344,7 @@ def _row_source() -> tuple[type, str]:
 class _Training:
     """The phase that learns, begun again whenever its steps are done."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: NetworkSession) -> None:
         self.session = session
         self._phase = TrainPhase(session, None)
 

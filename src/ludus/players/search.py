@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ludus import _core
 from ludus.errors import CorruptError, PlayerError, RunError
-from ludus.evaluators import REFERENCE, NetworkEvaluator, UniformEvaluator
-from ludus.nets import Network, from_arrays
+from ludus.evaluators import UniformEvaluator
 from ludus.players.player import SearchPlayer
 from ludus.runs import Run
 from ludus.runs.tensors import decode
+
+if TYPE_CHECKING:  # torch is loaded when a network is
+    from ludus.nets import Network
 
 _FROM_CONFIG = {
     "rule": "rule",
@@ -84,6 +86,8 @@ def load_network(game: _core.Game, run: str | Path, model: str = "champion") -> 
         RunError: no such run, or no such model in it; also its subclasses for damaged or foreign
             files.
     """
+    from ludus.nets import from_arrays
+
     opened = Run.open(run, write=False)
     if model in ("champion", "candidate"):
         ref = opened.manifest.objects.get(model)
@@ -151,6 +155,8 @@ def search_player(
         ConfigError: a backend that this machine lacks, or a margin weight that the network cannot
             have.
     """
+    from ludus.evaluators import REFERENCE, NetworkEvaluator
+
     net, opened = load_network(game, run, model)
     settings = {**settings_of_run(opened.config, game), **(overrides or {})}
     if backend is None:

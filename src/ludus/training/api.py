@@ -134,7 +134,7 @@ def train(
     )
     if request.nothing_to_do:
         return _look(Path(request.path), "done", request.nothing_to_do)
-    with _one_thread_an_operator(), _interrupts() as stop_asked:
+    with _one_thread_an_operator(request.learner), _interrupts() as stop_asked:
         return _train(request, watches, stop_asked)
 
 
@@ -228,8 +228,13 @@ def _plain(key: str, value: object) -> object:
 
 
 @contextmanager
-def _one_thread_an_operator() -> Iterator[None]:
+def _one_thread_an_operator(learner: str) -> Iterator[None]:
     """Lanes are the parallelism of play; see ``ludus.training.trainer``."""
+    from ludus.training.kinds import session_class
+
+    if not session_class(learner).uses_torch:
+        yield
+        return
     if "torch" not in sys.modules:  # read when its library is loaded, and never again
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -30,8 +30,8 @@ from ludus.training.network_audit import (
     legal_mask,
     symmetry_differences,
 )
+from ludus.training.network_session import NetworkSession
 from ludus.training.phases import Leave
-from ludus.training.session import Session
 from ludus.training.tripwires import asymmetry, illegal_growth, policy_collapse, throughput
 
 _STREAM = 1 << 62
@@ -71,7 +71,7 @@ def sample_games(records: GameRecords, games: int, seed: int, iteration: int) ->
     return records.take(np.sort(order[: max(1, int(np.searchsorted(plies, _MOST_PLIES)))]))
 
 
-def audit_iteration(session: Session) -> None:
+def audit_iteration(session: NetworkSession) -> None:
     """Audit the games of the iteration in progress and the course of the run.
 
     Raises:
@@ -106,7 +106,7 @@ def audit_iteration(session: Session) -> None:
         )
 
 
-def _data(session: Session, records: GameRecords) -> Audit:
+def _data(session: NetworkSession, records: GameRecords) -> Audit:
     """Everything that is looked at in the games of this iteration."""
     settings, rules = session.settings, session.rules
     search, training = settings.search, settings.training
@@ -130,7 +130,7 @@ def _data(session: Session, records: GameRecords) -> Audit:
     return audit
 
 
-def _network(session: Session, rows: Any) -> Audit:
+def _network(session: NetworkSession, rows: Any) -> Audit:
     """What the champion, which played these games, says of their positions."""
     load_arrays(session.net, session.champion.weights)
     chosen = audited_rows(len(rows))
@@ -142,7 +142,7 @@ def _network(session: Session, rows: Any) -> Audit:
     return Audit({"illegal_mass": mass, **differences}, asymmetry(differences, limit))
 
 
-def _tell(session: Session, audit: Audit, previous: dict[str, Any]) -> None:
+def _tell(session: NetworkSession, audit: Audit, previous: dict[str, Any]) -> None:
     """Write the findings where people and readers look; a lasting warning is noted once."""
     session.run.metrics.append(
         "audit",
@@ -160,15 +160,3 @@ def _tell(session: Session, audit: Audit, previous: dict[str, Any]) -> None:
 
 def _fields(finding: Finding) -> dict[str, Any]:
     return {"ply": None, "game": None, "figures": {}, **finding.as_json()}
-
-
-def standing_warnings(iterations: list[dict[str, Any]]) -> list[str]:
-    """Sentences of the newest audit of a run, for the status; empty when all is well.
-
-    Args:
-        iterations: records of the run's iterations, oldest first.
-    """
-    for entry in reversed(iterations):
-        if "audit" in entry:
-            return [str(one["text"]) for one in entry["audit"].get("findings", ())]
-    return []

@@ -6,25 +6,17 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from ludus.errors import ConfigError, RunError, UserError
-from ludus.evaluators import (
-    BACKENDS,
-    NetworkEvaluator,
-    choose_backend,
-    core_count,
-    probe_digest,
-)
+from ludus.errors import ConfigError, UserError
 from ludus.games import GameEntry, get_game
 from ludus.players import parse_player
 from ludus.runs import Run, SchemaIds
 from ludus.training import fingerprint
-from ludus.training.beginnings import weights_of
 from ludus.training.book import ErrorBook
 from ludus.training.changing import apply_changes, change, follow, save_policy
-from ludus.training.derived import make_network
 from ludus.training.evaluating import PREVIOUS
 from ludus.training.idle_options import GameFacts, idle_options
 from ludus.training.keys import Given
+from ludus.training.kinds import learner_of, session_class
 from ludus.training.layers import load_recipe
 from ludus.training.plays import game_of_run, recorded_game
 from ludus.training.provenance import git_hash
@@ -67,18 +59,6 @@ def tell_idle_options(session: Session, explicit: Collection[str]) -> None:
         session.note(f"note: {sentence}")
 
 
-def _probe(session_settings: Settings, rules: Any) -> dict[str, Any]:
-    """Fingerprint of the environment with the probe digest of the run's first network."""
-    backend = session_settings.runtime.backend
-    evaluator = NetworkEvaluator(make_network(rules, session_settings), backend=backend)
-    rows = session_settings.selfplay.group_size
-    return {
-        **fingerprint.fingerprint(backend),
-        "rows": rows,
-        "probe": probe_digest(evaluator, rules, rows),
-    }
-
-
 def require_opponents(settings: Settings, entry: GameEntry) -> None:
     """Refuse opponents of evaluations that are no players.
 
@@ -96,13 +76,8 @@ def _create(request: TrainRequest, path: Path) -> Session:
     rules = entry.rules
     settings = Settings.model_validate(request.settings)
     require_opponents(settings, entry)  # refused now, not at the first evaluation
-    fixed: dict[str, Any] = {}
-    if settings.runtime.backend == "auto":
-        rows = settings.selfplay.group_size
-        fixed["runtime.backend"] = choose_backend(make_network(rules, settings), rules, rows)
-    if settings.training.threads == 0:
-        fixed["training.threads"] = min(4, core_count())
-    settings = apply_changes(settings, fixed)
+    kind = session_class(recipe.learner)
+    settings = apply_changes(settings, kind.fixed(settings, rules))
     resolved = {
         **settings.model_dump(mode="json"),
         "recipe": recipe.name,
@@ -110,12 +85,12 @@ def _create(request: TrainRequest, path: Path) -> Session:
         "game": entry.source,
         "game_name": entry.name,
         "learner": recipe.learner,
-        "environment": _probe(settings, rules),
+        "environment": kind.fingerprint(settings, rules),
     }
     weights = None
     if request.init_from:
         resolved["init_from"] = request.init_from
-        weights = weights_of(request.init_from, make_network(rules, settings))
+        weights = kind.weights_of(request.init_from, settings, rules)
     run = Run.create(
         path,
         recipe=recipe.name,
@@ -131,7 +106,7 @@ def _create(request: TrainRequest, path: Path) -> Session:
         policy=save_policy(settings),
     )
     try:
-        session = Session(run, entry, settings, 1)
+        session = kind(run, entry, settings, 1)
         session.begin(weights)
     except BaseException:
         run.close()
@@ -147,14 +122,13 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         for notice in run.notices:
             note(notice)
         entry = game_of_run(run, request.game or None)
-        _require_backend(run, settings.runtime.backend)
+        kind = session_class(learner_of(run))
+        kind.require_here(run, settings)
         accepted = _environment(run, settings, entry.rules, request.accept_change, note)
-        session = Session(run, entry, settings, 1)
+        session = kind(run, entry, settings, 1)
         if run.fresh:
             source = run.config.get("init_from")
-            session.begin(
-                weights_of(source, make_network(entry.rules, settings)) if source else None
-            )
+            session.begin(kind.weights_of(source, settings, entry.rules) if source else None)
         else:
             session.book = ErrorBook.from_json(run.manifest.progress.get("guards"))
             session.restore()
@@ -171,16 +145,6 @@ def _open(request: TrainRequest, path: Path, note: Callable[[str], None]) -> Ses
         run.close()
         raise
     return session
-
-
-def _require_backend(run: Run, name: str) -> None:
-    """A run keeps the backend that it was made with: another one would give other numbers."""
-    reason = BACKENDS[name].unavailable()
-    if reason is not None:
-        raise RunError(
-            f"the run {run.path} plays with backend {name}, which is unavailable here: {reason}; "
-            f"{BACKENDS[name].remedy()}"
-        )
 
 
 def changes_of_environment(
@@ -201,7 +165,7 @@ def changes_of_environment(
     stored = run.manifest.progress.get("environment") or run.config.get("environment")
     if not isinstance(stored, dict):
         raise ConfigError(f"{run.path}/config.resolved.yaml does not say where the run was made")
-    now = _probe(settings, rules)
+    now = session_class(learner_of(run)).fingerprint(settings, rules)
     return fingerprint.differences(stored, now), now
 
 

@@ -24,7 +24,7 @@ from ludus.training.keys import (
 )
 from ludus.training.layers import parse_assignment, require_changeable, require_kinds
 from ludus.training.request import current_settings
-from ludus.training.session import PHASES, Session
+from ludus.training.session import Session
 from ludus.training.settings import Settings
 
 
@@ -97,7 +97,7 @@ def change(session: Session, given: Mapping[str, Given], *, source: str) -> bool
 
 def begins(session: Session) -> bool:
     """Whether the iteration in progress has not begun: nothing of it was played."""
-    return session.phase == PHASES[0] and session.saved is None and not session.playing
+    return session.phase == session.phases[0] and session.saved is None and not session.playing
 
 
 def begin_iteration(session: Session) -> None:

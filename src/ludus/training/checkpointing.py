@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ludus.errors import RunError
-from ludus.nets import describe
 from ludus.runs import CheckpointEntry, list_checkpoints, read_header
 from ludus.training.rating import elo_of
 from ludus.training.session import Session
@@ -41,18 +40,13 @@ def save_checkpoint(
     """
     run, settings = session.run, session.settings.run
     _look_at_disk(session)
-    payload = dict(session.learner.state())
-    payload.update({f"champion/{name}": array for name, array in session.champion.weights.items()})
-    if session.candidate is not None:
-        payload.update(
-            {f"candidate/{name}": array for name, array in session.candidate.weights.items()}
-        )
+    payload, about = session.checkpoint_payload()
     meta = {
         "iteration": session.iteration,
         "phase": session.phase,
         "champion": session.champion.ref.path,
         "champion_sha256": session.champion.ref.sha256,
-        "network": describe(session.net, session.rules),
+        **about,
         "command": command,
         "settings": session.settings.model_dump(mode="json"),
     }
@@ -63,7 +57,7 @@ def save_checkpoint(
         meta,
         unit=session.iteration + 1 if unit is None else unit,
         policy=settings.policy(),
-        parameters=session.net.parameter_count,
+        parameters=session.parameters,
         elo=elo_of(run.iterations, session.champion.ref.sha256),
         permanent=permanent,
         compress=settings.checkpoint_compression,

@@ -18,7 +18,7 @@ from ludus.errors import RunError
 from ludus.players import Player, known_players
 from ludus.players.identity import identify
 from ludus.runs import ObjectRef
-from ludus.training.measures import budgets, has_solitaire, knobs, oracle_rates, solitaire
+from ludus.training.measures import has_solitaire, oracle_rates, solitaire
 from ludus.training.rating import MOST_PAIRS_KEPT, rate_run
 from ludus.training.session import Model, Session, now_ms
 
@@ -217,8 +217,8 @@ class EvaluatePhase:
                 stream="oracle_eval_idx",
                 iteration=session.iteration,
                 model=session.champion.unit,
-                budgets=budgets(session, session.settings.evaluation.simulations),
-                knobs=knobs(session),
+                budgets=session.budgets(session.settings.evaluation.simulations),
+                knobs=session.knobs(),
                 **{"opponent": name, **result},
             )
         record = session.record["evaluate"]

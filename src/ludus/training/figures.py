@@ -135,8 +135,8 @@ class Figures:
             "mean_plies": past.number("selfplay", "mean_plies"),
             "mean_score": scores,
             "gate_win_rate": past.number("gate", "win_rate"),
-            "buffer_games": session.replay.games,
-            "buffer_samples": session.replay.samples,
+            "buffer_games": session.stored[0],
+            "buffer_samples": session.stored[1],
         }
 
     def _newest(self, view: Mapping[str, Any], name: str, part: str) -> float | None:

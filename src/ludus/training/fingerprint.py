@@ -11,7 +11,7 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
-from ludus.evaluators import BACKENDS, cpu_flags
+from ludus.evaluators import cpu_flags
 
 VARIABLES = ("ONEDNN_", "MKL_", "DNNL_", "ATEN_CPU_CAPABILITY")
 """Beginnings of the names of environment variables that can change bits."""
@@ -20,9 +20,11 @@ _OURS = ("MKL_NUM_THREADS",)
 """Set by the trainer itself, whatever the environment says."""
 
 
-def fingerprint(backend: str) -> dict[str, Any]:
-    """The environment as a JSON object; equal ones are expected to give equal bits."""
+def of_backend(backend: str) -> dict[str, Any]:
+    """What decides the bits of a network, as JSON; equal ones are expected to give equal bits."""
     import torch
+
+    from ludus.evaluators import BACKENDS
 
     return {
         "torch": str(torch.__version__),

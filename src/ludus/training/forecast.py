@@ -12,18 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ludus.games import GameEntry
-from ludus.replay import EDGE_BYTES, PLY_BYTES
 from ludus.runs import KEEP_MANIFESTS, duration_text, free_bytes, is_run, part_sizes
 from ludus.training.memory import memory_limit, peak_bytes, resident_bytes
+from ludus.training.needs import Needs
 from ludus.training.session import Session
 from ludus.training.settings import Settings
 
-BASE_BYTES, WORK_BYTES = 450 * 10**6, 100 * 10**6
-"""Assumed of interpreter and libraries, where this process has loaded less so far; and of what
-playing and learning need besides what is reckoned."""
-
-NODE_BYTES, CHILD_BYTES = 128, 10
-"""Assumed of a node of a search tree, and of each of its actions."""
+WORK_BYTES = 100 * 10**6
+"""Assumed of what playing and learning need besides what is reckoned."""
 
 DAY = 86400.0
 _LINGERING = 2
@@ -116,8 +112,8 @@ class _Known:
 
     Attributes:
         where: the run directory, or where it will be.
-        parameters: weights of the network.
-        ply: bytes of a stored ply.
+        needs: of the learner.
+        ply: bytes of a stored ply; 0 where nothing is replayed.
         plies: of a game.
         tail: bytes of a commit's games that no shard holds yet, at most.
         present: plies in the replay now.
@@ -128,7 +124,7 @@ class _Known:
     """
 
     where: Path
-    parameters: int
+    needs: Needs
     ply: float
     plies: float
     tail: int
@@ -139,17 +135,10 @@ class _Known:
     a_day: int | None = None
 
 
-def parameters_of(settings: Settings, entry: GameEntry) -> int:
-    """Weights of the network. Imports torch."""
-    from ludus.training.derived import make_network
-
-    return int(make_network(entry.rules, settings).parameter_count)
-
-
 def reckon(
     settings: Settings,
     entry: GameEntry,
-    parameters: int,
+    needs: Needs,
     where: Path,
     to_come: int | None = None,
 ) -> Forecast:
@@ -158,25 +147,20 @@ def reckon(
     Args:
         settings: of the run.
         entry: the game.
-        parameters: weights of the network.
+        needs: of the learner.
         where: the run directory, which need not be there.
         to_come: games until the limit; None without one.
     """
-    rules = entry.rules
-    # All legal actions of a searched position are stored, whether or not they were visited.
-    edges = min(rules.num_actions, rules.max_legal)
-    ply = PLY_BYTES + EDGE_BYTES * edges
-    searched = max(settings.search.budget, *settings.search.budget_by_kind.values(), 0) + 1
-    trees = settings.selfplay.slots * searched * (NODE_BYTES + CHILD_BYTES * edges)
+    plies = entry.rules.max_plies
     known = _Known(
         where=where,
-        parameters=parameters,
-        ply=float(ply),
-        plies=float(rules.max_plies),
-        tail=settings.replay.games_per_shard * rules.max_plies * ply,
+        needs=needs,
+        ply=float(needs.ply),
+        plies=float(plies),
+        tail=settings.replay.games_per_shard * plies * needs.ply,
         present=0,
         to_come=to_come,
-        rest={"trees": trees, "rest": _base(parameters)},
+        rest={**needs.memory, "rest": _base(needs)},
     )
     return _forecast(settings, known)
 
@@ -188,22 +172,24 @@ def measure(session: Session, to_come: int | None = None) -> Forecast:
         session: of the run, between two iterations.
         to_come: games until the limit; None without one.
     """
-    run, replay, settings = session.run, session.replay, session.settings
-    parameters = session.net.parameter_count
+    run, settings = session.run, session.settings
+    needs = session.needs(settings, session.rules)
+    games, samples = session.stored
     done = [entry for entry in run.iterations if entry.get("finished_ms")]
-    if not done or not replay.samples or not replay.games:
-        return reckon(settings, session.entry, parameters, run.path, to_come)
+    if not done or (needs.ply and not (games and samples)):
+        return reckon(settings, session.entry, needs, run.path, to_come)
+    packed = session.memory_parts().get("replay_packed", 0)
     kept = kept_bytes(run.path)
     # Learning has held its window beside the records. Where this process has not learned yet, the
     # subtraction takes too much, and the base stands for what is to come.
-    rest = max((peak_bytes() or 0) - 2 * replay.nbytes, BASE_BYTES)
+    rest = max((peak_bytes() or 0) - 2 * packed, needs.base)
     known = _Known(
         where=run.path,
-        parameters=parameters,
-        ply=replay.nbytes / replay.samples,
-        plies=replay.samples / replay.games,
+        needs=needs,
+        ply=packed / max(1, samples),
+        plies=samples / max(1, games),
         tail=0,
-        present=replay.samples,
+        present=samples,
         to_come=to_come,
         rest={"rest": rest},
         kept=kept,
@@ -212,13 +198,13 @@ def measure(session: Session, to_come: int | None = None) -> Forecast:
     return _forecast(settings, known)
 
 
-def _base(parameters: int) -> int:
+def _base(needs: Needs) -> int:
     """Memory of a trainer without replay and trees: libraries, and the learner's arrays."""
-    return max(BASE_BYTES, resident_bytes() or 0) + WORK_BYTES + 32 * parameters
+    return max(needs.base, resident_bytes() or 0) + WORK_BYTES + needs.learning
 
 
 def _forecast(settings: Settings, known: _Known) -> Forecast:
-    capacity = _capacity(settings, known.plies)
+    capacity = _capacity(settings, known.plies) if known.needs.ply else 0.0
     coming = None if known.to_come is None else known.present + known.to_come * known.plies
     bounds = [one for one in (capacity, coming) if one is not None]
     plies = min(bounds, default=known.present)
@@ -227,8 +213,7 @@ def _forecast(settings: Settings, known: _Known) -> Forecast:
     if coming is not None:
         stored = min(stored, coming)
     replay = int(plies * known.ply)
-    weights = 4 * known.parameters
-    learner = 4 * weights  # weights, average, two moments
+    weights, learner = known.needs.model, known.needs.state
     run = settings.run
     sizes = part_sizes(known.where) if is_run(known.where) else {}
     newest = run.keep_checkpoints if run.retention == "keep_last" else run.milestone_cache

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ludus.training.forecast import DAY, Forecast, measure
-from ludus.training.session import PHASES, Session
+from ludus.training.session import Session
 from ludus.training.settings import Settings
 
 _REFINED = (1, 2, 5, 10, 50, 100, 500, 1000)
@@ -34,7 +34,7 @@ class Forecaster:
     def look(self) -> None:
         """Tell what is due; call it before each phase."""
         session = self._session
-        if session.phase != PHASES[0] and self._told is not None:
+        if session.phase != session.phases[0] and self._told is not None:
             return
         finished = session.iteration - self._first
         if self._told == finished or (self._told is not None and finished not in _REFINED):

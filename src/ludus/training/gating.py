@@ -16,16 +16,15 @@ from ludus.runs import ObjectRef
 from ludus.runs.objects import replace_file
 from ludus.training.checkpointing import save_checkpoint
 from ludus.training.measures import (
-    budgets,
     evaluator_figures,
     has_solitaire,
-    knobs,
     oracle_figures,
     oracle_rates,
     player_times,
     solitaire,
 )
-from ludus.training.session import Session, now_ms
+from ludus.training.network_session import NetworkSession
+from ludus.training.session import now_ms
 
 _SEEDS_AT = 1 << 48
 """Gate seeds are derived from episode numbers that no game of self-play reaches."""
@@ -36,7 +35,7 @@ class GatePhase:
 
     name = "gate"
 
-    def __init__(self, session: Session, saved: dict[str, Any] | None) -> None:
+    def __init__(self, session: NetworkSession, saved: dict[str, Any] | None) -> None:
         """Prepare the match, or go on with it."""
         self._session = session
         settings = session.settings.gating
@@ -170,8 +169,8 @@ class GatePhase:
                 stream="gate_game_idx",
                 iteration=session.iteration,
                 seconds=self._spent(),
-                budgets=budgets(session, session.settings.gating.simulations),
-                knobs=knobs(session),
+                budgets=session.budgets(session.settings.gating.simulations),
+                knobs=session.knobs(),
                 **self._speeds(),
                 **(oracle or {}),
                 **summary,
@@ -244,7 +243,7 @@ class GatePhase:
             self._gate.close()
 
 
-def gate_seeds(session: Session) -> SeedSet | None:
+def gate_seeds(session: NetworkSession) -> SeedSet | None:
     """The stored seed set of every gate; None where each iteration has its own seeds.
 
     The run keeps a copy in ``reports/seed_set.json`` from the first time on, and uses that: what

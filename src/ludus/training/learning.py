@@ -11,8 +11,9 @@ from ludus.learners import plan_steps
 from ludus.replay import ReplaySampler, RowFeed, WindowLaw
 from ludus.runs import ObjectRef
 from ludus.training.audits import audit_iteration
-from ludus.training.measures import StepFigures, knobs
-from ludus.training.session import Session, now_ms
+from ludus.training.measures import StepFigures
+from ludus.training.network_session import NetworkSession
+from ludus.training.session import now_ms
 
 _REJECTIONS = 3
 """With ``after_rejection: candidate``, every so many in a row lead back to the champion."""
@@ -23,7 +24,7 @@ class TrainPhase:
 
     name = "train"
 
-    def __init__(self, session: Session, saved: dict[str, Any] | None) -> None:
+    def __init__(self, session: NetworkSession, saved: dict[str, Any] | None) -> None:
         """Begin the iteration's candidate, or go on with it and its optimizer."""
         self._session = session
         settings = session.settings
@@ -211,7 +212,7 @@ class TrainPhase:
             seconds=session.record["train"]["seconds"],
             **self._figures.speeds(),
             losses=self._figures.losses(),
-            knobs=knobs(session),
+            knobs=session.knobs(),
         )
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The training loop: phases in units, and around each unit what every recipe needs.
 
-selfplay -> train -> gate -> evaluate, again and again. Between units: commands, the commit when it
+The phases of the session's kind, again and again. Between units: commands, the commit when it
 is due, guards, limits, status, heartbeats. What decides results follows from counters and keys;
 the clock only says where an interruption falls, and every interruption can be gone on from.
 """
@@ -17,9 +17,7 @@ from ludus.training import checkpointing
 from ludus.training.changing import begin_iteration
 from ludus.training.commands import Commands
 from ludus.training.ending import Ending, ending_of
-from ludus.training.evaluating import EvaluatePhase
 from ludus.training.forecaster import Forecaster, least
-from ludus.training.gating import GatePhase, gate_seeds
 from ludus.training.guards import (
     DiskGuard,
     Hold,
@@ -30,23 +28,14 @@ from ludus.training.guards import (
     make_guards,
 )
 from ludus.training.health import watch_health
-from ludus.training.learning import TrainPhase
 from ludus.training.messages import Sender
 from ludus.training.phases import Leave, Phase
 from ludus.training.reporter import Reporter, write_report
 from ludus.training.request import TrainRequest
 from ludus.training.returning import Returns
-from ludus.training.selfplay import SelfplayPhase
-from ludus.training.session import PHASES, Session, now_ms
+from ludus.training.session import Session, now_ms
 from ludus.training.sharing import Share
 from ludus.training.states import left_by
-
-_MAKERS: dict[str, Callable[[Session, dict[str, Any] | None], Phase]] = {
-    "selfplay": SelfplayPhase,
-    "train": TrainPhase,
-    "gate": GatePhase,
-    "evaluate": EvaluatePhase,
-}
 
 
 class Loop:
@@ -120,7 +109,7 @@ class Loop:
     def run(self) -> Ending:
         """Work until something ends it; everything is committed on return."""
         session = self._session
-        gate_seeds(session)  # one that does not exist is refused now, not after hours of play
+        session.require_ready()  # refused now, not after hours of play
         try:
             if session.left is not None:  # the last process was killed after its last commit
                 raise Leave(session.left, "as asked before the trainer was killed")
@@ -157,7 +146,7 @@ class Loop:
         self._commit(required=True)
         self._returns.progressed()
         self._reporter.status("training", None)
-        if session.phase == PHASES[0]:
+        if session.phase == session.phases[0]:
             if checkpointing.write_if_due(session, self._wait):
                 self._commit(required=False)
             self._commands.pause_if_asked(self._check_limits)
@@ -166,7 +155,7 @@ class Loop:
         """The phase that the session stands in, anew or from what it saved."""
         session = self._session
         self._share.take(session)
-        self._phase = phase = _MAKERS[session.phase](session, session.saved)
+        self._phase = phase = session.make_phase(session.phase, session.saved)
         session.saved = None
         session.playing = True
         return phase
@@ -204,13 +193,13 @@ class Loop:
     def _turn(self, name: str) -> None:
         """The next phase, or the next iteration."""
         session = self._session
-        index = PHASES.index(name) + 1
-        if index < len(PHASES):
-            session.phase = PHASES[index]
+        index = session.phases.index(name) + 1
+        if index < len(session.phases):
+            session.phase = session.phases[index]
             return
         watch_health(session)
         session.record["finished_ms"] = now_ms()
-        session.phase = PHASES[0]
+        session.phase = session.phases[0]
         session.iteration += 1
         session.run.counters.add("iterations")
         session.callbacks.publish("iteration", **session.run.iterations[-1])

@@ -16,8 +16,6 @@ from ludus.arena import GameFigures, MatchSettings, Solitaire, match_figures, ma
 from ludus.evaluators import Durations, EvaluatorTimes, TimedEvaluator
 from ludus.games import GameEntry
 from ludus.players import Player, SearchPlayer, parse_player
-from ludus.training.derived import search_settings
-from ludus.training.session import Session
 
 
 def oracle_figures(entry: GameEntry) -> GameFigures | None:
@@ -242,35 +240,3 @@ class StepFigures:
             }
             for name, of in self._losses.items()
         }
-
-
-def budgets(session: Session, simulations: int | None) -> list[int]:
-    """Simulations a decision, by kind: a match's own number, or those of self-play unscaled."""
-    if simulations is not None:
-        return [simulations]
-    return list(search_settings(session.settings, session.rules)["simulations"])
-
-
-def knobs(session: Session) -> dict[str, Any]:
-    """What a curve depends on beside the network, for records: only equal ones are comparable.
-
-    ``search`` has the settings of the tree (budgets apart, which records name as they were used),
-    ``backend`` what computes the network, ``lanes`` the threads that play, ``window`` what the
-    replay may hold and holds.
-    """
-    settings = session.settings
-    search = settings.search.model_dump(mode="json")
-    return {
-        "search": {name: value for name, value in search.items() if "budget" not in name},
-        "backend": settings.runtime.backend,
-        "lanes": session.lanes,
-        "slots": settings.selfplay.slots,
-        "group_size": settings.selfplay.group_size,
-        "window": {
-            "games": session.replay.games,
-            "samples": session.replay.samples,
-            "games_per_shard": settings.replay.games_per_shard,
-            "capacity_shards": settings.replay.capacity_shards,
-            "capacity_samples": settings.replay.capacity_samples,
-        },
-    }

@@ -12,7 +12,6 @@ from itertools import islice
 from statistics import fmean, median
 from typing import Any, TypeVar
 
-from ludus.training.audits import standing_warnings
 from ludus.training.evaluating import strength
 from ludus.training.rating import latest, seen_change
 from ludus.training.session import PHASES, Session
@@ -196,3 +195,15 @@ class Past:
                     float((entry.get(name) or {}).get("seconds") or 0.0) for name in PHASES
                 )
         return games, seconds
+
+
+def standing_warnings(iterations: list[dict[str, Any]]) -> list[str]:
+    """Sentences of the newest audit of a run, for the status; empty when all is well.
+
+    Args:
+        iterations: records of the run's iterations, oldest first.
+    """
+    for entry in reversed(iterations):
+        if "audit" in entry:
+            return [str(one["text"]) for one in entry["audit"].get("findings", ())]
+    return []

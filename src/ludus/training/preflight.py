@@ -11,7 +11,9 @@ from typing import Literal
 from ludus.errors import LudusError, RunError, UserError
 from ludus.games import GameEntry
 from ludus.runs import Run, lock_holder, require_free
+from ludus.training.kinds import session_class
 from ludus.training.request import TrainRequest, current_settings
+from ludus.training.session import Session
 from ludus.training.settings import Settings
 
 Level = Literal["good", "warning", "bad"]
@@ -34,7 +36,7 @@ class Check:
 
 
 def look_before(make: Callable[[], TrainRequest]) -> list[Check]:
-    """All checks of a request that is yet to be made; changes nothing. Imports torch.
+    """All checks of a request that is yet to be made; changes nothing.
 
     Args:
         make: makes the request; what it refuses is the only check then.
@@ -47,7 +49,7 @@ def look_before(make: Callable[[], TrainRequest]) -> list[Check]:
 
 
 def preflight(request: TrainRequest) -> list[Check]:
-    """Look at everything that a start needs; changes nothing. Imports torch.
+    """Look at everything that a start needs; changes nothing.
 
     Settings were checked when the request was made: a request that is there is valid.
 
@@ -72,12 +74,13 @@ def preflight(request: TrainRequest) -> list[Check]:
     except UserError as error:
         return [*checks, Check("game", "bad", str(error))]
     checks.append(Check("game", "good", f"{entry.name}, rules {entry.rules.rules_id}"))
-    checks.append(_backend(settings))
+    kind = session_class(request.learner)
+    checks.append(_backend(kind, settings))
     if request.create:
-        checks += _first_weights(request, settings, entry)
+        checks += _first_weights(kind, request, settings, entry)
     elif checks[-1].level == "good":  # else nothing can be computed to be compared
         checks.append(_environment(request, settings, entry))
-    return [*checks, *_room(request, settings, entry)]
+    return [*checks, *_room(kind, request, settings, entry)]
 
 
 def _what(request: TrainRequest) -> tuple[GameEntry, Settings]:
@@ -107,28 +110,21 @@ def _writable(path: Path, *, create: bool) -> Check:
     return Check("directory", "good", f"{path} " + ("will be made" if create else "is there"))
 
 
-def _backend(settings: Settings) -> Check:
-    from ludus.evaluators import BACKENDS
-
-    name = settings.runtime.backend
-    if name == "auto":
-        found = [key for key, backend in BACKENDS.items() if backend.unavailable() is None]
-        return Check("backend", "good", f"the fastest of {', '.join(found)}, measured at the start")
-    reason = BACKENDS[name].unavailable()
-    if reason is None:
-        return Check("backend", "good", f"{name} is available")
-    return Check("backend", "bad", f"{name} is unavailable: {reason}; {BACKENDS[name].remedy()}")
+def _backend(kind: type[Session], settings: Settings) -> Check:
+    try:
+        return Check("backend", "good", kind.plays_with(settings))
+    except UserError as error:
+        return Check("backend", "bad", str(error))
 
 
-def _first_weights(request: TrainRequest, settings: Settings, entry: GameEntry) -> list[Check]:
+def _first_weights(
+    kind: type[Session], request: TrainRequest, settings: Settings, entry: GameEntry
+) -> list[Check]:
     """Whether the source of a new run's weights fits; nothing where they follow from its seed."""
-    from ludus.training.beginnings import weights_of
-    from ludus.training.derived import make_network
-
     if not request.init_from:
         return []
     try:
-        weights_of(request.init_from, make_network(entry.rules, settings))
+        kind.weights_of(request.init_from, settings, entry.rules)
     except UserError as error:
         return [Check("weights", "bad", str(error))]
     return [Check("weights", "good", f"those of the champion of {request.init_from['path']}")]
@@ -151,9 +147,11 @@ def _environment(request: TrainRequest, settings: Settings, entry: GameEntry) ->
     return Check("numbers", "warning", text)
 
 
-def _room(request: TrainRequest, settings: Settings, entry: GameEntry) -> list[Check]:
+def _room(
+    kind: type[Session], request: TrainRequest, settings: Settings, entry: GameEntry
+) -> list[Check]:
     """Disk and memory, by bounds: nothing of what is asked was measured."""
-    from ludus.training.forecast import parameters_of, reckon
+    from ludus.training.forecast import reckon
     from ludus.training.forecaster import games_to_come
     from ludus.training.memory import available_bytes
 
@@ -161,7 +159,7 @@ def _room(request: TrainRequest, settings: Settings, entry: GameEntry) -> list[C
     forecast = reckon(
         settings,
         entry,
-        parameters_of(settings, entry),
+        kind.needs(settings, entry.rules),
         Path(request.path),
         games_to_come(settings, limits),
     )

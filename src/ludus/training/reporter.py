@@ -16,7 +16,7 @@ from ludus.training.messages import Sender
 from ludus.training.past import Past
 from ludus.training.phases import Phase
 from ludus.training.rating import latest
-from ludus.training.session import PHASES, Session
+from ludus.training.session import Session
 from ludus.training.view import rating_text
 
 _STATUS_SECONDS = 1.0
@@ -70,10 +70,13 @@ class Reporter:
         """Iterations done, the one in progress by the usual share of its phases."""
         shares = self._past.shares(_SHARES)
         amount = float(self._session.iteration)
-        index = PHASES.index(self._session.phase)
-        amount += sum(shares[name] for name in PHASES[:index])
+        phases = self._session.phases
+        index = phases.index(self._session.phase)
+        whole = sum(shares[name] for name in phases)
+        before = sum(shares[name] for name in phases[:index])
         total = self._view.get("total") or 1
-        amount += shares[PHASES[index]] * min(1.0, float(self._view.get("done") or 0) / total)
+        done = min(1.0, float(self._view.get("done") or 0) / total)
+        amount += (before + shares[phases[index]] * done) / whole
         return amount
 
     def worked(self, phase: Phase) -> None:
@@ -234,10 +237,7 @@ class Reporter:
                 "seed": run.manifest.seed,
                 "iteration": session.iteration,
                 "total_iterations": self._total(),
-                "training_on": {
-                    "rounds": session.replay.samples,
-                    "games": session.replay.games,
-                },
+                "training_on": {"rounds": session.stored[1], "games": session.stored[0]},
                 "progress": {key: view.get(key) for key in ("done", "total", "unit")},
                 "counters": run.counters.as_dict(),
                 "speed": {key: view.get(key) for key in SPEEDS},

@@ -87,6 +87,11 @@ class TrainRequest:
     init_from: dict[str, Any] = field(default_factory=dict)
     asked_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000, compare=False)
 
+    @property
+    def learner(self) -> str:
+        """Name of the recipe's learner."""
+        return load_recipe(self.recipe).learner
+
     @classmethod
     def make(
         cls,

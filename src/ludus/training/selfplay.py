@@ -20,10 +20,10 @@ from ludus.training.measures import (
     RootFigures,
     evaluator_figures,
     evaluator_histograms,
-    knobs,
     timeout_rate,
 )
-from ludus.training.session import Session, now_ms
+from ludus.training.network_session import NetworkSession
+from ludus.training.session import now_ms
 from ludus.training.stream import GameStream, score_figures
 
 _ROOTS_EVERY = 4
@@ -53,7 +53,7 @@ class SelfplayPhase:
 
     name = "selfplay"
 
-    def __init__(self, session: Session, saved: dict[str, Any] | None) -> None:
+    def __init__(self, session: NetworkSession, saved: dict[str, Any] | None) -> None:
         """Schedule the games of the iteration that are not in the replay yet."""
         self._session = session
         settings, rules = session.settings, session.rules
@@ -348,7 +348,7 @@ class SelfplayPhase:
             champion=session.champion.unit,
             temperature=session.settings.selfplay.temperature.model_dump(mode="json"),
             **evaluator_histograms(times),
-            knobs=knobs(session),
+            knobs=session.knobs(),
             **figures,
         )
         counters, rate = self._slots.counters(), figures["games_per_second"]

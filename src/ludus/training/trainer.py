@@ -123,12 +123,8 @@ def _failed(error: BaseException) -> None:
 
 
 def _train(request: object, sender: object, asked: _Asked) -> int:
-    import torch
-
-    # The learner sets its own threads around each step.
-    torch.set_num_threads(1)
-
     from ludus.training.birth import open_session
+    from ludus.training.kinds import session_class
     from ludus.training.loop import Loop
     from ludus.training.messages import Sender
     from ludus.training.request import TrainRequest
@@ -136,6 +132,10 @@ def _train(request: object, sender: object, asked: _Asked) -> int:
 
     assert isinstance(request, TrainRequest)
     assert isinstance(sender, Sender)
+    if session_class(request.learner).uses_torch:
+        import torch
+
+        torch.set_num_threads(1)  # the learner sets its own threads around each step
 
     def note(text: str) -> None:
         sender.send("note", text=text)

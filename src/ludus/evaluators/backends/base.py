@@ -6,13 +6,15 @@ import importlib.metadata
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ludus.evaluators.batch import LeafBatch
-from ludus.nets import Network, Weights
+
+if TYPE_CHECKING:  # torch is loaded when a network is
+    from ludus.nets import Network, Weights
 
 Array = npt.NDArray[np.float32]
 Precision = Literal["f32", "bf16"]

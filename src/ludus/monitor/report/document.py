@@ -17,8 +17,8 @@ from ludus.monitor.report.reading import RunData, memory_of, number
 from ludus.monitor.report.settings import told_settings
 from ludus.monitor.report.timeline import fault_pattern, timeline
 from ludus.monitor.report.words import headline, missing, outcome
-from ludus.training.audits import standing_warnings
 from ludus.training.memory import NO_COMPONENT
+from ludus.training.past import standing_warnings
 from ludus.training.rating import latest
 
 FORMAT_VERSION = 1

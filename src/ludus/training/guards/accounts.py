@@ -30,33 +30,28 @@ class HasEvaluators(Protocol):
         ...
 
 
+COMPONENTS = ("replay_packed", "replay_decoded", "trees", "networks", "evaluators", "caches")
+"""Components that every report has; a learner adds its own."""
+
+
 def memory_report(session: Session, phase: Phase | None) -> dict[str, int]:
     """Bytes of the trainer by component.
 
     ``replay_packed`` (records in memory), ``replay_decoded`` (window and rows of the updates),
     ``trees`` (of the slots, by the mean of finished searches), ``networks`` (weights, gradient,
     average, moments, models), ``evaluators`` (their copies of weights), ``caches`` (answers
-    remembered), ``unaccounted`` (interpreter, libraries, spare memory) and ``total`` (resident).
+    remembered), those of the learner, ``unaccounted`` (interpreter, libraries, spare memory)
+    and ``total`` (resident).
 
     Args:
         session: of the run.
         phase: in progress, if one is.
     """
-    weights = 4 * session.net.parameter_count
-    models = 2 + (session.candidate is not None)
-    found = {
-        "replay_packed": session.replay.nbytes,
-        "replay_decoded": 0,
-        "trees": 0,
-        # A network to load weights into; the learner's weights, gradient, average, two moments.
-        "networks": weights * (1 + 5 + models),
-        "evaluators": 0,
-        "caches": 0,
-    }
+    found = {**dict.fromkeys(COMPONENTS, 0), **session.memory_parts()}
     if isinstance(phase, HasMemory):
         found.update(phase.memory())
     if isinstance(phase, HasEvaluators):
-        found["evaluators"] = weights * len(phase.evaluators)
+        found["evaluators"] = 4 * session.parameters * len(phase.evaluators)
         found["caches"] = sum(cache.bytes_used for cache in caches(phase))
     total = resident_bytes() or 0
     return {**found, "unaccounted": max(0, total - sum(found.values())), "total": total}
