@@ -106,12 +106,17 @@ void bind_arrays(PySlots& s, int group, int player, const nb::object& observatio
 }
 
 void schedule(PySlots& s, const Array1<int64_t>& ids, const Array1<uint64_t>& seeds,
-              const Array2<int8_t>& seat_players) {
+              const Array2<int8_t>& seat_players, const nb::object& openings) {
+  Array1<int32_t> opening;
+  require(openings.is_none() ||
+              (nb::try_cast(openings, opening) && opening.shape(0) == ids.shape(0)),
+          "schedule() wants openings int32[n], one for each game, or None.");
   require(seeds.shape(0) == ids.shape(0) && seat_players.shape(0) == ids.shape(0) &&
               seat_players.shape(1) == seats_of(s),
           "schedule() wants game_ids int64[n], seeds uint64[n], seat_players int8[n, seats].");
   for (size_t i = 0; i < ids.shape(0); ++i) {
     ScheduledGame game{ids.data()[i], seeds.data()[i], {}};
+    if (!openings.is_none()) game.opening = opening.data()[i];
     for (size_t seat = 0; seat < std::min<size_t>(seats_of(s), kMaxSeats); ++seat)
       game.seat_players[seat] = seat_players.data()[i * seats_of(s) + seat];
     s.slots->schedule(game);
@@ -223,7 +228,15 @@ void bind_slots(nb::module_& m) {
       .def_prop_ro("groups", [](const PySlots& s) { return s.slots->groups(); })
       .def_prop_ro("rows", [](const PySlots& s) { return s.slots->rows(); })
       .def_prop_ro("legal_capacity", [](const PySlots& s) { return s.slots->legal_capacity(); })
-      .def("schedule", &schedule, nb::arg("game_ids"), nb::arg("seeds"), nb::arg("seat_players"))
+      .def(
+          "set_openings",
+          [](PySlots& s, std::vector<std::vector<uint16_t>> lines) {
+            const Access access(s.slots->game());
+            s.slots->set_openings(std::move(lines));
+          },
+          nb::arg("lines"))
+      .def("schedule", &schedule, nb::arg("game_ids"), nb::arg("seeds"), nb::arg("seat_players"),
+           nb::arg("openings") = nb::none())
       .def("bind", &bind_arrays, nb::arg("group"), nb::arg("player"),
            nb::arg("observations") = nb::none(), nb::arg("seats") = nb::none(),
            nb::arg("legal") = nb::none(), nb::arg("offsets") = nb::none())

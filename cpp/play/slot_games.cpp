@@ -55,6 +55,17 @@ void Slots::play_random(Group& group, Slot& slot) {
   play(group, slot, actions[stream.below(count)], 0);
 }
 
+// Plays the next action of the line that the game begins with; false where none is left.
+bool Slots::play_opening(Group& group, Slot& slot) {
+  if (slot.game.opening < 0) return false;
+  const auto& line = openings_[static_cast<size_t>(slot.game.opening)];
+  if (static_cast<size_t>(slot.ply) >= line.size()) return false;
+  ++group.counters.forced;
+  slot.keep_tree = false;
+  play(group, slot, line[static_cast<size_t>(slot.ply)], kForced);
+  return true;
+}
+
 // Brings the slot to where it needs somebody: a search, an outside player, or nothing left.
 void Slots::settle(Group& group, Slot& slot) {
   for (;;) {
@@ -112,6 +123,7 @@ void Slots::go_on(Group& group, Slot& slot) {
       continue;
     }
     slot.player = slot.game.seat_players[static_cast<size_t>(game_->seat(state))];
+    if (play_opening(group, slot)) continue;
     const PlayerSettings& player = players_[static_cast<size_t>(slot.player)];
     if (player.kind == PlayerSettings::Kind::external) {
       slot.turn = Turn::external;

@@ -69,8 +69,27 @@ void Slots::check_player(int player) const {
                      std::to_string(players()) + ".");
 }
 
+void Slots::set_openings(std::vector<std::vector<uint16_t>> lines) {
+  StateBytes state;
+  for (size_t line = 0; line < lines.size(); ++line) {
+    game_->initial(state.bytes);
+    for (size_t ply = 0; ply < lines[line].size(); ++ply) {
+      if (game_->kind(state.bytes) != NodeKind::decision ||
+          !game_->is_legal(state.bytes, lines[line][ply]))
+        throw InputError("Opening " + std::to_string(line) + " has action " +
+                         std::to_string(lines[line][ply]) + " at ply " + std::to_string(ply) +
+                         ", which is illegal there.");
+      game_->apply(state.bytes, lines[line][ply]);
+    }
+  }
+  openings_ = std::move(lines);
+}
+
 void Slots::schedule(const ScheduledGame& game) {
   if (game.game_id < 0) throw InputError("A game id must not be negative.");
+  if (game.opening >= static_cast<int64_t>(openings_.size()))
+    throw InputError("There is no opening " + std::to_string(game.opening) + " among " +
+                     std::to_string(openings_.size()) + ".");
   for (int seat = 0; seat < info_.num_seats; ++seat)
     check_player(game.seat_players[static_cast<size_t>(seat)]);
   const size_t total = groups_.size() * static_cast<size_t>(group_size_);

@@ -46,6 +46,7 @@ struct ScheduledGame {
   int64_t game_id;
   uint64_t seed;
   std::array<int8_t, kMaxSeats> seat_players;
+  int32_t opening = -1;  // number of the line that it begins with; none
 };
 
 // A finished decision for the log of sampled roots; fast searches are not sampled.
@@ -72,6 +73,9 @@ class Slots {
   int legal_capacity() const { return rows_ * game_->info().max_legal; }
   int players() const { return static_cast<int>(players_.size()); }
 
+  // Lines that games may begin with: nobody is asked for their actions, which are forced. Throws
+  // InputError for one that the rules refuse, and for games whose lines have chance in them.
+  void set_openings(std::vector<std::vector<uint16_t>> lines);
   void schedule(const ScheduledGame& game);
   void bind(int group, int player, const BatchArrays& arrays);
   int collect(int group, int player);
@@ -171,6 +175,7 @@ class Slots {
   void fail(Group& group, Slot& slot, const GameFault& fault);
   void sweep();
   void play_random(Group& group, Slot& slot);
+  bool play_opening(Group& group, Slot& slot);
   void finish_search(Group& group, Slot& slot);
   void record_search(Slot& slot);
   void play(Group& group, Slot& slot, int action, uint8_t flags);
@@ -187,6 +192,7 @@ class Slots {
   std::shared_ptr<const Game> game_;
   const GameInfo& info_;
   uint64_t seed_;
+  std::vector<std::vector<uint16_t>> openings_;
   std::vector<PlayerSettings> players_;
   bool record_;
   int group_size_;

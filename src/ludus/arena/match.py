@@ -8,8 +8,9 @@ interruptions.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ class MatchSettings:
         paired: both games of a pair have the same seed (the default; luck cancels). Without it a
             pair is two games with seats exchanged and a seed each.
         record: keep the finished games' full records for :meth:`Match.take_records`.
+        openings: lines ``u16[n, plies]`` that games begin with: both games of pair i with line
+            i mod n. None for the start.
     """
 
     lanes: int = 1
@@ -42,6 +45,7 @@ class MatchSettings:
     groups: int = 2
     paired: bool = True
     record: bool = False
+    openings: npt.NDArray[np.uint16] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.lanes < 1 or self.groups < 1:
@@ -222,7 +226,10 @@ class Match:
     # -- inside ------------------------------------------------------------------------------
 
     def _identity(self) -> dict[str, Any]:
+        lines = self.settings.openings
+        digest = None if lines is None else hashlib.sha256(lines.astype("<u2").tobytes())
         return {
+            "openings": None if digest is None else digest.hexdigest(),
             "seeds_hash": self.seeds.hash,
             "paired": self.settings.paired,
             "rows": self.settings.rows,
@@ -249,7 +256,14 @@ class Match:
         ids = np.flatnonzero(self._table.points < 0).astype(np.int64)
         seeds = self.seeds.seeds[ids // 2 if self.settings.paired else ids]
         first = (ids % 2).astype(np.int8)  # who has seat 0
-        self._slots.schedule(ids, np.ascontiguousarray(seeds), np.stack([first, 1 - first], axis=1))
+        lines = self.settings.openings
+        openings = None
+        if lines is not None:
+            self._slots.set_openings(lines.tolist())
+            openings = (ids // 2 % len(lines)).astype(np.int32)
+        self._slots.schedule(
+            ids, np.ascontiguousarray(seeds), np.stack([first, 1 - first], axis=1), openings
+        )
 
     def _absorb(self) -> None:
         columns = self._slots.finished()

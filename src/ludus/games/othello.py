@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ludus import _core
 from ludus.errors import GameError, PlayerError
 from ludus.games.game import Symmetry
+from ludus.games.othello_openings import openings
 from ludus.games.othello_position import (
     PASS,
     SIDES,
@@ -174,4 +175,5 @@ def entry() -> GameEntry:
         },
         sparring="weights",
         symmetries=symmetries(),
+        openings=openings,
     )

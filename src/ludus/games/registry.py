@@ -57,6 +57,9 @@ class GameEntry:
         own: the object of a game written in Python; None for those of the house.
         symmetries: ways to turn or mirror the game, the identity left out.
         has_scores: whether the game has points apart from who wins.
+        openings: lines that matches begin with, ``u16[n, plies]`` of actions: games without chance
+            between two players who always choose alike would be one game. None for games that
+            need none.
         cap_plies: length at which a game is cut off instead of ended by its rules; None where that
             does not happen.
     """
@@ -80,6 +83,7 @@ class GameEntry:
     symmetries: tuple[Symmetry, ...] = ()
     has_scores: bool = True
     cap_plies: int | None = None
+    openings: Callable[[], npt.NDArray[np.uint16]] | None = None
 
     def __post_init__(self) -> None:
         if not self.source:
