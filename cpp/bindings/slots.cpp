@@ -108,9 +108,9 @@ void bind_arrays(PySlots& s, int group, int player, const nb::object& observatio
 void schedule(PySlots& s, const Array1<int64_t>& ids, const Array1<uint64_t>& seeds,
               const Array2<int8_t>& seat_players, const nb::object& openings) {
   Array1<int32_t> opening;
-  require(openings.is_none() ||
-              (nb::try_cast(openings, opening) && opening.shape(0) == ids.shape(0)),
-          "schedule() wants openings int32[n], one for each game, or None.");
+  require(
+      openings.is_none() || (nb::try_cast(openings, opening) && opening.shape(0) == ids.shape(0)),
+      "schedule() wants openings int32[n], one for each game, or None.");
   require(seeds.shape(0) == ids.shape(0) && seat_players.shape(0) == ids.shape(0) &&
               seat_players.shape(1) == seats_of(s),
           "schedule() wants game_ids int64[n], seeds uint64[n], seat_players int8[n, seats].");

@@ -13,6 +13,7 @@ from ludus.training.birth import open_session
 from ludus.training.guards import GuardState, Hold
 from ludus.training.loop import Loop
 from ludus.training.messages import Sender
+from ludus.training.network_session import NetworkSession
 
 UNITS = 2
 """Units of a phase."""
@@ -199,8 +200,9 @@ def fresh_run(template: Path, path: Path) -> Path:
 
 def play_nothing(monkeypatch) -> None:
     """Let the phases of the loop play nothing, and nothing wait."""
-    for name in loop_module._MAKERS:
-        monkeypatch.setitem(loop_module._MAKERS, name, IdlePhase)
+    monkeypatch.setattr(
+        NetworkSession, "make_phase", lambda self, name, saved: IdlePhase(self, saved)
+    )
     monkeypatch.setattr(loop_module, "time", VirtualTime(loop_module.time))
 
 

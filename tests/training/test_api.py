@@ -284,14 +284,14 @@ def test_ctrl_c_to_a_program_that_trains(tmp_path):
 
 
 def test_an_error_of_the_training_is_in_the_events(tmp_path, monkeypatch):
-    from ludus.training import loop
+    from ludus.training.network_session import NetworkSession
 
     path = tmp_path / "run"
 
     def broken(session):
         raise ludus.errors.LudusError("no such thing")
 
-    monkeypatch.setattr(loop, "gate_seeds", broken)
+    monkeypatch.setattr(NetworkSession, "require_ready", broken)
     with pytest.raises(ludus.errors.LudusError, match="no such thing"):
         train(path, iterations=1)
     assert events(path, "failed")[0]["error"] == "LudusError: no such thing"

@@ -67,7 +67,7 @@ def test_figures_of_a_hand_made_table():
         values=[0.5, -0.5, 0.25, 1, 0, 0, -1, 0.125, 0.5, 0.5],
     )
     blocks = Blocks(4)
-    blocks.add(Table(made))
+    blocks.add(Table.of(made))
     (sums,) = blocks.take(0)
     assert (sums["games"], sums["draws"], sums["plies"]) == (4, 1, 10)
     assert (sums["wins_0"], sums["wins_1"]) == (2, 1)
@@ -81,10 +81,10 @@ def test_figures_of_a_hand_made_table():
 
 
 def test_three_seats_and_one():
-    three = Table(records([0, 1], [[1, -1, 0], [0.5, 0.5, -1]], scores=[[9, 3, 6], [6, 6, 0]]))
+    three = Table.of(records([0, 1], [[1, -1, 0], [0.5, 0.5, -1]], scores=[[9, 3, 6], [6, 6, 0]]))
     assert three.sums["draws"].tolist() == [0, 1]
     assert three.sums["difference"].tolist() == [4.5 * 1024, 3 * 1024]
-    one = Table(records([0], [[0.5]]))
+    one = Table.of(records([0], [[0.5]]))
     assert one.sums["difference"].tolist() == [0.0]
 
 
@@ -100,7 +100,7 @@ def test_the_order_in_which_games_end_changes_nothing():
         made, found = Blocks(16), []
         for part in np.split(np.asarray(order), cuts):
             if len(part):
-                made.add(Table(whole.take(part)))
+                made.add(Table.of(whole.take(part)))
             found += [asdict(sums) for sums in made.take(0)]
             made = Blocks.from_json(json.loads(json.dumps(made.as_json())))
         return found
@@ -115,20 +115,20 @@ def test_the_order_in_which_games_end_changes_nothing():
 
 def test_games_that_never_end_hold_nothing_back_for_ever():
     blocks = Blocks(4)
-    blocks.add(Table(records([0, 1, 3, 4, 5, 6, 7], [[1, -1]] * 7)))
+    blocks.add(Table.of(records([0, 1, 3, 4, 5, 6, 7], [[1, -1]] * 7)))
     assert blocks.take(0) == []
     first, second = blocks.take(8)
     assert (first["games"], second["games"]) == (3, 4)
     assert blocks.take(20) == []  # blocks of which no game ended are left out
-    blocks.add(Table(records([20], [[1, -1]])))
+    blocks.add(Table.of(records([20], [[1, -1]])))
     assert [sums.first for sums in blocks.take(24)] == [20]
 
 
 def test_another_size_begins_with_the_next_iteration():
     blocks = Blocks(100)
-    blocks.add(Table(records(np.arange(30), [[1, -1]] * 30)))
+    blocks.add(Table.of(records(np.arange(30), [[1, -1]] * 30)))
     blocks.begin(10, 30)
-    blocks.add(Table(records(np.arange(30, 45), [[1, -1]] * 15)))
+    blocks.add(Table.of(records(np.arange(30, 45), [[1, -1]] * 15)))
     again = Blocks.from_json(blocks.as_json())
     found = [(sums.first, sums.end, sums["games"]) for sums in again.take(0)]
     assert found == [(0, 30, 30), (30, 40, 10)]
@@ -278,7 +278,7 @@ def test_counting_costs_little():
 def _seconds(made):
     blocks = [Blocks(100), Blocks(10_000)]
     begin = time.perf_counter()
-    table = Table(made)
+    table = Table.of(made)
     for one in blocks:
         one.add(table)
         one.take(0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -209,13 +209,16 @@ class Ladder:
             pairs = min(pairs, FIRST_PAIRS)
         names = [self.document.players[key].label for key in (pairing.a, pairing.b)]
         seeds = self._seeds(pairing.a, pairing.b, pairing.seeds, pairs)
+        lines = self._entry.match_openings()
+        if lines is not None:  # a pairing goes on where it stopped in the list
+            lines = np.roll(lines, -pairing.seeds, axis=0)
         started = time.monotonic()
         match = Match(
             self._entry.rules,
             self._players[names[0]],
             self._players[names[1]],
             seeds,
-            self._settings,
+            replace(self._settings, openings=lines),
         )
         with match:
             while match.advance(0.25):

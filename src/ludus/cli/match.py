@@ -68,6 +68,13 @@ def match(
     oracle: Annotated[
         bool, typer.Option("--oracle", help="Also compare A's actions with the game's oracle.")
     ] = False,
+    from_start: Annotated[
+        bool,
+        typer.Option(
+            "--from-start",
+            help="Begin all games at the start, not with the game's stored opening lines.",
+        ),
+    ] = False,
     lanes: Annotated[int, typer.Option("--lanes", help="Threads; 0: one a core.")] = 0,
     per_pair: Annotated[
         bool, typer.Option("--per-pair", help="With --json: the result of each pair.")
@@ -81,7 +88,8 @@ def match(
 
     Players: random, greedy, oracle, uniform:sims=64, search:run=DIR,sims=64, policy:run=DIR, or a
     run directory; see `ludus players`. Draws count half. The interval treats a seed pair as one
-    unit. The last bound is one-sided: "at least x" is shown when it is above x.
+    unit. The last bound is one-sided: "at least x" is shown when it is above x. Where a game has
+    neither dice nor cards, both games of pair i begin with line i of a stored list of openings.
 
     With --sprt or --gate the match stops as soon as it is decided; the exit code tells of errors
     only, never of the verdict.
@@ -94,7 +102,11 @@ def match(
     entry = chosen_game(game, (player_a, player_b))
     hypotheses = _hypotheses(sprt, terms, gate)
     chosen = _seeds(seeds, seed, pairs, unpaired, 1000 if gate else CAP if hypotheses else 500)
-    settings = MatchSettings(lanes=lanes_or_default(lanes), paired=not unpaired)
+    settings = MatchSettings(
+        lanes=lanes_or_default(lanes),
+        paired=not unpaired,
+        openings=None if from_start else entry.match_openings(),
+    )
     players = parse_player(player_a, entry), parse_player(player_b, entry)
     figures = _judging(entry) if oracle else None
     if write_seeds is not None:

@@ -85,6 +85,10 @@ class GameEntry:
     cap_plies: int | None = None
     openings: Callable[[], npt.NDArray[np.uint16]] | None = None
 
+    def match_openings(self) -> npt.NDArray[np.uint16] | None:
+        """The lines that matches of this game begin with; None for its start."""
+        return None if self.openings is None else self.openings()
+
     def __post_init__(self) -> None:
         if not self.source:
             object.__setattr__(self, "source", self.name)

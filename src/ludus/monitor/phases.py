@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ludus.monitor.view import RunView, number, table
 
 PHASES = ("selfplay", "train", "gate", "evaluate")
-"""Phases of an iteration in their order."""
+"""Phases of an iteration in their order, where a status does not say which ones a run has."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,15 @@ def phase_bars(view: RunView) -> list[Bar]:
     """The phases of the iteration in progress; empty when there is none."""
     status = view.status
     phase = status.get("phase")
-    if phase not in PHASES:
+    phases = _phases(view)
+    if phase not in phases:
         phase = _standing(view)
     if phase is None:
         return []
     record = _record(view)
-    now = PHASES.index(phase)
+    now = phases.index(phase)
     bars = []
-    for index, name in enumerate(PHASES):
+    for index, name in enumerate(phases):
         done, total, unit = _target(view, name, record)
         state: Literal["done", "now", "next"] = "next"
         if index < now:
@@ -88,6 +89,12 @@ def phase_bars(view: RunView) -> list[Bar]:
     return bars
 
 
+def _phases(view: RunView) -> tuple[str, ...]:
+    found = view.status.get("phases")
+    known = tuple(name for name in PHASES if isinstance(found, list) and name in found)
+    return known or PHASES
+
+
 def _standing(view: RunView) -> str | None:
     """The phase in which a run that rests would go on."""
     if view.state == "done" or not view.iterations:
@@ -95,7 +102,7 @@ def _standing(view: RunView) -> str | None:
     record = _record(view)
     if not record:
         return None
-    for name in PHASES:
+    for name in _phases(view):
         if not table(record.get(name)).get("finished_ms"):
             return name
     return None

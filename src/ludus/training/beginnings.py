@@ -93,17 +93,36 @@ def require_same_source(run: Run, asked: Path | None) -> None:
 
 
 def weights_of(source: Mapping[str, Any], net: Any) -> dict[str, NDArray[np.float32]]:
-    """The champion's weights of a source, verified.
+    """The champion's weights of a source, verified, for a network.
 
     Args:
         source: as of :func:`find_source`.
         net: the network that is to have them.
 
     Raises:
-        RunError: the file has changed since, is damaged, or its weights are of another shape.
+        RunError: as of :func:`arrays_of_source`, or weights of another shape.
     """
     from ludus.nets import load_arrays
 
+    arrays, path = arrays_of_source(source)
+    try:
+        load_arrays(net, arrays)
+    except VersionError as error:
+        raise RunError(
+            f"{path} cannot begin this run: {error}; give the new run the same model.* settings"
+        ) from error
+    return arrays
+
+
+def arrays_of_source(source: Mapping[str, Any]) -> tuple[dict[str, NDArray[Any]], Path]:
+    """The champion's arrays of a source, verified, and where they come from.
+
+    Args:
+        source: as of :func:`find_source`.
+
+    Raises:
+        RunError: the file has changed since, or is damaged.
+    """
     path = Path(str(source["path"]))
     if source["kind"] == "run":
         run = Run.open(path, write=False)
@@ -120,10 +139,4 @@ def weights_of(source: Mapping[str, Any], net: Any) -> dict[str, NDArray[np.floa
             for name, array in found.items()
             if name.startswith(_PREFIX)
         }
-    try:
-        load_arrays(net, arrays)
-    except VersionError as error:
-        raise RunError(
-            f"{path} cannot begin this run: {error}; give the new run the same model.* settings"
-        ) from error
-    return arrays
+    return arrays, path

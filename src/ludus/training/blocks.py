@@ -26,13 +26,68 @@ def _fixed(values: F64) -> F64:
     return np.rint(values * SCALE)
 
 
+@dataclass
 class Table:
-    """Figures of games, one row a game; column names in :attr:`names`."""
+    """Figures of games that have ended, one row a game.
 
-    def __init__(self, records: GameRecords) -> None:
-        """Compute from the records of games that have ended, in one pass over their plies."""
+    Attributes:
+        ids: games, ascending.
+        seats: of the game.
+        sums: columns by name.
+        low, high: least and largest root value; infinite where nothing was searched.
+    """
+
+    ids: npt.NDArray[np.int64]
+    seats: int
+    sums: dict[str, F64]
+    low: F64
+    high: F64
+
+    @classmethod
+    def of_results(
+        cls,
+        first: int,
+        differences: npt.NDArray[Any],
+        plies: npt.NDArray[Any],
+        *,
+        points: float,
+    ) -> Table:
+        """Of games for two of which only the outcome is known.
+
+        Args:
+            first: id of the first game; the others follow.
+            differences: by how many points seat 0 was ahead.
+            plies: lengths.
+            points: of both seats together, at the end of every game.
+        """
+        games = len(differences)
+        apart = differences.astype(np.float64)
+        nothing = np.zeros(games)
+        return cls(
+            ids=np.arange(first, first + games, dtype=np.int64),
+            seats=2,
+            sums={
+                "games": np.ones(games),
+                "draws": (apart == 0).astype(np.float64),
+                "plies": plies.astype(np.float64),
+                "score": np.full(games, points / 2 * SCALE),
+                "difference": _fixed(apart),
+                "difference_squares": _fixed(apart * apart),
+                "searched": nothing,
+                "simulations": nothing,
+                "value": nothing,
+                "value_squares": nothing,
+                "wins_0": (apart > 0).astype(np.float64),
+                "wins_1": (apart < 0).astype(np.float64),
+            },
+            low=np.full(games, np.inf),
+            high=np.full(games, -np.inf),
+        )
+
+    @classmethod
+    def of(cls, records: GameRecords) -> Table:
+        """From whole records, in one pass over their plies."""
         columns = records.columns
-        self.ids = records.game_ids
         games, seats = len(records), records.seats
         returns = columns["returns"].astype(np.float64)
         scores = columns["scores"].astype(np.float64)
@@ -46,7 +101,7 @@ class Table:
         value = columns["root_value"].astype(np.float64)
         fixed = _fixed(value) * searched
         add = np.add.reduceat
-        self.sums: dict[str, F64] = {
+        sums: dict[str, F64] = {
             "games": np.ones(games),
             "draws": (~alone.any(axis=1)).astype(np.float64),
             "plies": plies.astype(np.float64),
@@ -61,8 +116,13 @@ class Table:
         }
         low = np.where(searched > 0, value, np.inf)
         high = np.where(searched > 0, value, -np.inf)
-        self.low = np.minimum.reduceat(low, starts)
-        self.high = np.maximum.reduceat(high, starts)
+        return cls(
+            ids=records.game_ids,
+            seats=seats,
+            sums=sums,
+            low=np.minimum.reduceat(low, starts),
+            high=np.maximum.reduceat(high, starts),
+        )
 
 
 @dataclass

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ludus import logs
 from ludus.replay import GameRecords
@@ -149,6 +150,28 @@ class Callbacks:
         """
         if self.wants("unit"):
             self.publish("unit", phase=phase.name, **phase.view())
+
+    def results(
+        self, first: int, differences: npt.NDArray[Any], plies: npt.NDArray[Any], total: int
+    ) -> None:
+        """Hand out finished games of which only the outcome is known, as :meth:`games` does.
+
+        Args:
+            first: number of the first game; the others follow.
+            differences: by how many points seat 0 was ahead.
+            plies: lengths.
+            total: games since the run's birth, with these.
+        """
+        self.publish("games", games=len(plies), total=total, plies=int(plies.sum()))
+        if self.wants("game"):
+            for row, (ahead, length) in enumerate(zip(differences, plies, strict=True)):
+                outcome = int(np.sign(ahead))
+                self.publish(
+                    "game",
+                    game=first + row,
+                    plies=int(length),
+                    returns=[float(outcome), float(-outcome)],
+                )
 
     def games(self, records: GameRecords, total: int) -> None:
         """Hand out finished games: ``games``, and ``game`` for each.

@@ -113,6 +113,7 @@ class EvaluatePhase:
             lanes=session.lanes,
             rows=session.settings.gating.rows,
             groups=session.settings.gating.groups,
+            openings=session.entry.match_openings(),
         )
         seed = _core.derive_seed(session.settings.run.seed, "episode", _SEEDS_AT)
         champion = session.opponent(

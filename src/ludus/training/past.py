@@ -109,11 +109,12 @@ class Past:
 
     def shares(self, usual: Mapping[str, float]) -> dict[str, float]:
         """Parts of an iteration's time by phase; ``usual`` before one was measured."""
+        phases = self._session.phases
 
         def ask() -> dict[str, float]:
             for entry in reversed(self._session.run.iterations):
-                seconds = {name: (entry.get(name) or {}).get("seconds") for name in PHASES}
-                if all(seconds[name] is not None for name in PHASES[:3]):
+                seconds = {name: (entry.get(name) or {}).get("seconds") for name in phases}
+                if all(seconds[name] is not None for name in phases if name != "evaluate"):
                     whole = sum(float(value or 0.0) for value in seconds.values())
                     if whole > 0.0:
                         return {

@@ -230,6 +230,7 @@ class Reporter:
             {
                 "state": state,
                 "phase": session.phase if state == "training" else None,
+                "phases": list(session.phases),
                 "reason": reason,
                 "error": error,
                 "controller_error": error,

@@ -15,6 +15,7 @@ from ludus.evaluators import Evaluator, EvaluatorTimes, TimedEvaluator
 from ludus.players import Lanes, PhaseSeconds, SearchPlayer, slots_settings
 from ludus.replay import GameRecords
 from ludus.runs import ObjectRef
+from ludus.training.blocks import Table
 from ludus.training.derived import search_settings
 from ludus.training.measures import (
     RootFigures,
@@ -156,7 +157,7 @@ class SelfplayPhase:
             counters.add("plies", records.samples)
             self._session.flush_shards()
             rate = self._here / max(1e-3, time.monotonic() - self._started)
-            self._stream.add(records, self._slots.counters(), rate)
+            self._stream.add(Table.of(records), self._slots.counters(), rate)
             self._session.callbacks.games(records, counters["selfplay_games"])
         self._units += 1
         every = self._session.settings.selfplay.root_sample_every

@@ -23,6 +23,7 @@ from ludus.training.schedules import Schedule
 from ludus.training.section import Section as _Section
 from ludus.training.section import may_change as _may_change
 from ludus.training.section import next_iteration as _next_iteration
+from ludus.training.td_settings import TdSettings
 
 __all__ = ["MAX_SEED", "RunSettings", "Settings"]
 
@@ -298,6 +299,7 @@ class Settings(_Section):
     search: SearchSettings = Field(default_factory=SearchSettings)
     selfplay: SelfplaySettings = Field(default_factory=SelfplaySettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
+    td: TdSettings = Field(default_factory=TdSettings)
     replay: ReplaySettings = Field(default_factory=ReplaySettings)
     gating: GatingSettings = Field(default_factory=GatingSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)

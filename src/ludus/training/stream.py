@@ -75,21 +75,20 @@ class GameStream:
 
     def add(
         self,
-        records: GameRecords,
+        table: Table,
         counters: Mapping[str, int],
         games_per_second: float | None,
     ) -> None:
         """Count games that have ended, and write the records that are due.
 
         Args:
-            records: of the games, at least one.
+            table: of the games, at least one.
             counters: of the slots of this process.
             games_per_second: present speed, for the records.
         """
-        table = Table(records)
         totals = self._session.run.counters
         totals.add("draws", int(table.sums["draws"].sum()))
-        for seat in range(records.seats):
+        for seat in range(table.seats):
             totals.add(f"wins_seat_{seat}", int(table.sums[f"wins_{seat}"].sum()))
         for blocks in self._blocks.values():
             blocks.add(table)

@@ -1,0 +1,88 @@
+"""Settings of learning pattern tables by temporal differences."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from ludus.training.schedules import Schedule
+from ludus.training.section import Section, may_change, next_iteration
+
+
+class TdSettings(Section):
+    """Pattern tables and TD(lambda); nothing of it concerns networks."""
+
+    patterns: str = Field(
+        "standard",
+        description="Pattern set: standard, or a file with a pattern a line, 'name: a1 b1 c1'.",
+    )
+    trace_lambda: float = Field(
+        0.3, ge=0, le=1, description="Share of the later targets in the target of a position."
+    )
+    learning_rate: Schedule = Field(
+        Schedule(kind="constant", clock="game", start=0.025),
+        description="Adam's step in discs, a number or a schedule by game.",
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="Decay of Adam's first moment.")
+    beta2: float = Field(0.999, ge=0, lt=1, description="Decay of Adam's second moment.")
+    adam_epsilon: float = Field(1e-8, gt=0, description="Added to Adam's root.")
+    error_clip: float = Field(32.0, gt=0, description="Bound of a TD error in discs.")
+    batch_games: int = Field(
+        250,
+        ge=1,
+        le=65536,
+        description="Games that are played on the same tables before all of them are learned from.",
+    )
+    epsilon: Schedule = Field(
+        Schedule(kind="step", clock="game", start=0.15, end=0.05, over=300_000),
+        json_schema_extra=next_iteration(),
+        description="Share of random moves, a number or a schedule by game.",
+    )
+    search: Literal["one_ply", "depth", "time"] = Field(
+        "one_ply", description="How moves of self-play are found."
+    )
+    depth: int = Field(
+        4,
+        ge=1,
+        le=20,
+        json_schema_extra=next_iteration(),
+        description="Plies of a search of self-play (search depth).",
+    )
+    milliseconds: float = Field(
+        15.0,
+        gt=0,
+        le=60_000,
+        json_schema_extra=next_iteration(),
+        description="Time of a move of self-play (search time); such games differ between runs.",
+    )
+    endgame: int = Field(
+        14,
+        ge=0,
+        le=24,
+        json_schema_extra=next_iteration(),
+        description="Empty squares from which searches of self-play solve exactly.",
+    )
+    table_mb: int = Field(
+        128,
+        ge=1,
+        le=65536,
+        json_schema_extra=may_change(),
+        description="Transposition tables of searches in megabytes, of all threads together; "
+        "halved when memory runs short.",
+    )
+    record_every: int = Field(
+        1000,
+        ge=0,
+        json_schema_extra=may_change(),
+        description="One game in so many is kept in games/, as a transcript; 0: none.",
+    )
+
+    @model_validator(mode="after")
+    def _clocks(self) -> TdSettings:
+        for name, schedule in (("learning_rate", self.learning_rate), ("epsilon", self.epsilon)):
+            if schedule.clock not in ("game", "iteration"):
+                raise ValueError(f"{name}.clock must be game or iteration")
+        if not 0 <= self.epsilon.start <= 1 or not 0 <= self.epsilon.end <= 1:
+            raise ValueError("epsilon must lie between 0 and 1")
+        return self
