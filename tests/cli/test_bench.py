@@ -2,8 +2,11 @@
 
 import json
 import math
+import runpy
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from tests.training.tiny import command, environment
@@ -366,7 +369,8 @@ def test_two_comparisons_at_once_are_refused(clone):
 
 
 @pytest.mark.parametrize(
-    ("name", "figures"), [("rules", 1), ("micro", 10), ("games", 2), ("checkpoint", 4)]
+    ("name", "figures"),
+    [("rules", 1), ("perft", 1), ("micro", 10), ("games", 2), ("checkpoint", 4)],
 )
 def test_benchmarks_of_the_house_measure_something(repository, name, figures):
     """In a process of its own, as short as it can be."""
@@ -384,3 +388,24 @@ def test_benchmarks_of_the_house_measure_something(repository, name, figures):
     assert all(figure["median"] > 0 and figure["calibration"][0] > 0 for figure in found)
     left = set((repository / "build").glob("bench-*")) - before
     assert not left, "what a benchmark wrote is removed"
+
+
+def test_a_peer_that_the_environment_names_is_measured_too(tmp_path, monkeypatch):
+    """The stand-in prints rows as Edax does: ply, leaves, and more that does not matter."""
+    peer = tmp_path / "edax"
+    peer.write_text(
+        f"#!{sys.executable}\n"
+        "for line in iter(input, 'quit'):\n"
+        "    print('  ply    moves   passes', '-' * 40, sep='\\n')\n"
+        "    for ply in range(1, int(line.split()[1]) + 1):\n"
+        "        print(f'  {ply:2}, {10**ply:15}, 0, 0:00.001, 4.9 MN/s', flush=True)\n"
+    )
+    peer.chmod(0o755)
+    monkeypatch.setenv("LUDUS_PEER_EDAX", str(peer))
+    benchmark = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "perft.py"))
+    with turns(1):
+        alone, beside = benchmark["measure"](quick=True)
+    assert (alone.against, beside.against) == ("the walk over the interface", "Edax")
+    assert beside.verdict in ("met", "missed")
+    with benchmark["edax"]() as running:
+        assert running.count(3) == 1110
