@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,10 +80,10 @@ def _run_of(spec: str) -> Path | None:
 
 
 def prepare_threads() -> None:
-    """Lanes are the threads: torch gets none of its own."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Lanes are the threads: torch gets none of its own, whether it is imported yet or later."""
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
 
 
 def percent(rate: float) -> str:

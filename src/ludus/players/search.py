@@ -14,11 +14,10 @@ from ludus import _core
 from ludus.errors import CorruptError, PlayerError, RunError
 from ludus.evaluators import UniformEvaluator
 from ludus.players.player import SearchPlayer
-from ludus.runs import Run
-from ludus.runs.tensors import decode
 
-if TYPE_CHECKING:  # torch is loaded when a network is
+if TYPE_CHECKING:  # torch is loaded when a network is, and what reads a run likewise
     from ludus.nets import Network
+    from ludus.runs import Run
 
 _FROM_CONFIG = {
     "rule": "rule",
@@ -87,6 +86,8 @@ def load_network(game: _core.Game, run: str | Path, model: str = "champion") -> 
             files.
     """
     from ludus.nets import from_arrays
+    from ludus.runs import Run
+    from ludus.runs.tensors import decode
 
     opened = Run.open(run, write=False)
     if model in ("champion", "candidate"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,6 +75,8 @@ class Backend:
 
 def package_version(package: str) -> str:
     """Version of an installed distribution, found without importing it; else ``missing``."""
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
