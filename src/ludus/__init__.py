@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ludus.training.api import Trained, Watch, train
+    from ludus.training.manager import TrainingManager, TrainingResult
 
 __version__ = "0.1.0"
-__all__ = ["Trained", "Watch", "__version__", "train"]
+__all__ = ["Trained", "TrainingManager", "TrainingResult", "Watch", "__version__", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,4 +37,8 @@ def __getattr__(name: str) -> Any:
         from ludus.training import api
 
         return getattr(api, name)
+    if name in ("TrainingManager", "TrainingResult"):
+        from ludus.training import manager
+
+        return getattr(manager, name)
     raise AttributeError(f"module 'ludus' has no attribute {name!r}")
