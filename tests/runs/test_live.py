@@ -23,6 +23,7 @@ from ludus.runs import (
     describe_run,
     duration_text,
     list_runs,
+    read_ndjson,
     read_status,
     send_command,
 )
@@ -378,3 +379,21 @@ def test_commit_of_a_few_megabytes_costs_little(run: Run) -> None:
         run.commit({"number": number}, {"learner": run.put_object("learner", arrays, {})})
         times.append(time.process_time() - start)
     assert sorted(times)[10] < 0.050
+
+
+def test_a_file_that_is_no_command_by_its_name_is_told_of_once(run: Run) -> None:
+    path = run.path / "control" / "pause.json"
+    path.write_text('{"command": "pause"}')
+    assert run.control.poll() == [] and run.control.poll() == []
+    told = [
+        record["message"]
+        for record in read_ndjson(run.path / "logs/events.ndjson")[0]
+        if record["event"] == "command_refused"
+    ]
+    assert len(told) == 1 and "pause.json is no command: names are 20 digits" in told[0]
+    assert path.exists(), "somebody else's file is left alone"
+    path.unlink()
+    assert run.control.poll() == []
+    path.write_text("{}")
+    run.control.poll()
+    assert (run.path / "logs/events.ndjson").read_text().count("command_refused") == 2

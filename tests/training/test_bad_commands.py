@@ -2,11 +2,12 @@
 
 import json
 import os
+import subprocess
 import time
 
 import pytest
 from tests.runs.helpers import new_run
-from tests.training.tiny import digests, train
+from tests.training.tiny import command, digests, environment, train
 
 from ludus.runs import Run, read_ndjson, send_command
 from ludus.training.keys import changes
@@ -250,3 +251,18 @@ def test_refused_commands_change_no_result(tmp_path):
     disturbed(runs[1], disturb)
     assert digests(runs[0]) == digests(runs[1])
     assert len(refusals(runs[1])) == len(BAD_FILES) + 2
+
+
+def test_a_value_that_is_refused_is_told_to_whoever_sets_it(tmp_path):
+    path = tmp_path / "run"
+    assert train(path, minutes=0.0) is not None
+    done = subprocess.run(
+        command("set", "evaluation.pairs=none", "--run", str(path)),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and "evaluation.pairs" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((path / "control").glob("*.json"))

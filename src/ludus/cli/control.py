@@ -114,10 +114,16 @@ def set_value(
     run: Run = None,
 ) -> None:
     """Change a setting of a run while it trains."""
+    from ludus.runs import Run as RunDirectory
+    from ludus.training.changing import apply_changes
     from ludus.training.layers import parse_assignment, require_changeable
+    from ludus.training.request import current_settings
 
     path = chosen_run(run)
     key, _, value = assignment.partition("=")
-    require_changeable(parse_assignment(assignment, "setting"), str(path))
+    given = parse_assignment(assignment, "setting")
+    require_changeable(given, str(path))
+    known = current_settings(RunDirectory.open(path, write=False), coming=True)
+    apply_changes(known, {name: one.value for name, one in given.items()})  # refused here and now
     _send(path, "set", key=key.strip(), value=value.strip())
     note(f"told the trainer of {path}: {assignment}")

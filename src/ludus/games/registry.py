@@ -60,6 +60,8 @@ class GameEntry:
         openings: lines that matches begin with, ``u16[n, plies]`` of actions: games without chance
             between two players who always choose alike would be one game. None for games that
             need none.
+        tables: makes a player of pattern tables: arrays, their description and options in, a
+            chooser out. None for games that have none. Raises PlayerError for options.
         cap_plies: length at which a game is cut off instead of ended by its rules; None where that
             does not happen.
     """
@@ -84,6 +86,10 @@ class GameEntry:
     has_scores: bool = True
     cap_plies: int | None = None
     openings: Callable[[], npt.NDArray[np.uint16]] | None = None
+    tables: (
+        Callable[[Mapping[str, npt.NDArray[Any]], Mapping[str, Any], Mapping[str, str]], Chooser]
+        | None
+    ) = None
 
     def match_openings(self) -> npt.NDArray[np.uint16] | None:
         """The lines that matches of this game begin with; None for its start."""

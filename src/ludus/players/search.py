@@ -19,6 +19,9 @@ if TYPE_CHECKING:  # torch is loaded when a network is, and what reads a run lik
     from ludus.nets import Network
     from ludus.runs import Run
 
+_ROLES = ("champion", "tables")
+"""First parts of the names of files that hold champions."""
+
 _FROM_CONFIG = {
     "rule": "rule",
     "c_puct": "c_puct",
@@ -114,12 +117,14 @@ def model_file(run: Path, model: str) -> Path:
     """
     models = run / "models"
     if model == "first":
-        champions = sorted(models.glob("champion-*.safetensors"))
-        if not champions:
-            raise RunError(f"run {run} has no champion in {models} yet")
-        return champions[0]
+        for role in _ROLES:
+            found = sorted(models.glob(f"{role}-*.safetensors"))
+            if found:
+                return found[0]
+        raise RunError(f"run {run} has no champion in {models} yet")
     if model.isdigit():
-        path = models / f"champion-{int(model):06d}.safetensors"
+        names = [models / f"{role}-{int(model):06d}.safetensors" for role in _ROLES]
+        path = next((path for path in names if path.is_file()), names[0])
     else:
         path = models / model if (models / model).is_file() else Path(model)
     if not path.is_file():

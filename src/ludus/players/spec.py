@@ -2,7 +2,8 @@
 
 ``random``, ``uniform:sims=64``, ``search:run=runs/yatzy,sims=64,model=champion,rule=gumbel``,
 ``policy:run=runs/yatzy``, and what the game itself offers (``greedy``, ``oracle``, ...). A run
-directory alone means ``search:run=<directory>``. A value cannot contain a comma.
+directory alone means ``search:run=<directory>``, or ``td:run=<directory>`` where its champion is
+pattern tables. A value cannot contain a comma.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy.typing as npt
 
 from ludus import _core
 from ludus.errors import PlayerError
@@ -21,6 +24,12 @@ from ludus.players.search import (
     search_player,
     uniform_player,
 )
+from ludus.players.tables import is_table_run, table_player
+
+TableMaker = Callable[
+    [Mapping[str, npt.NDArray[Any]], Mapping[str, Any], Mapping[str, str]], Chooser
+]
+"""Arrays, their description and options in, chooser out."""
 
 
 class PlayableGame(Protocol):
@@ -39,6 +48,11 @@ class PlayableGame(Protocol):
     @property
     def players(self) -> Mapping[str, Callable[[Mapping[str, str]], Chooser]]:
         """Players that only this game has, by name: options in, chooser out."""
+        ...
+
+    @property
+    def tables(self) -> TableMaker | None:
+        """Makes a player of this game from pattern tables; None where there are none."""
         ...
 
 
@@ -61,11 +75,22 @@ RUN_OPTIONS: Mapping[str, str] = {
 }
 """Options of players made of a run's weights."""
 
+TABLE_OPTIONS: Mapping[str, str] = {
+    "run": "the run directory, a checkpoint, or a file of models/",
+    "model": "champion, first, a unit's number, or a safetensors file",
+    "depth": "plies to search; 1, the default, looks one move ahead",
+    "ms": "milliseconds of a move; default: no limit",
+    "endgame": "empty squares from which on it solves exactly; default: 0",
+    "threads": "of a search; default: 1",
+}
+"""Options of players made of a run's pattern tables."""
+
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "random": {},
     "uniform": SEARCH_OPTIONS,
     "search": {**RUN_OPTIONS, **SEARCH_OPTIONS, "margin": "share of the margin in the value"},
     "policy": RUN_OPTIONS,
+    "td": TABLE_OPTIONS,
     "person": {},
 }
 """Players of every game with their options."""
@@ -75,6 +100,7 @@ ABOUT: Mapping[str, str] = {
     "uniform": "a search without knowledge",
     "search": "a search with the network of a run",
     "policy": "the network of a run, without a search",
+    "td": "the pattern tables of a run",
     "person": "you, in `ludus play`",
 }
 """What the players of every game are."""
@@ -133,6 +159,8 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
     """
     if spec and ":" not in spec and spec not in game.players and spec not in OPTIONS:
         if Path(spec).is_dir():
+            if is_table_run(Path(spec)):
+                return table_player(game, spec, name=spec)
             return search_player(game.rules, spec, name=spec)
         if "/" in spec:
             raise PlayerError(f"player {spec!r} is no run directory that exists")
@@ -157,6 +185,9 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
     if "run" not in options:
         raise PlayerError(f"player {spec!r} needs a run: {name}:run=DIR")
     model, backend = options.get("model", "champion"), options.get("backend")
+    if name == "td":
+        how = {key: value for key, value in options.items() if key not in ("run", "model")}
+        return table_player(game, options["run"], model=model, options=how, name=spec)
     if backend is not None and backend not in BACKENDS:
         raise PlayerError(
             f"player {spec!r}: backend={backend} must be one of {', '.join(BACKENDS)}"

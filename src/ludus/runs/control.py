@@ -22,6 +22,9 @@ COMMANDS = ("pause", "resume", "stop", "save", "set")
 _SIZE_LIMIT = 64 * 1024
 _NAME = re.compile(r"^[0-9]{20}-[A-Za-z0-9-]+\.json$")
 _CLAIMED = re.compile(r"^[0-9]{20}-[A-Za-z0-9-]+\.signal$")
+_FOREIGN = re.compile(
+    rf"^(?!\.|{re.escape(layout.SIGNAL)}$|[0-9]{{20}}-[A-Za-z0-9-]+\.(json|signal)$).*"
+)
 # A hand-written file without a last newline may still be being written: leave it this long.
 _SETTLE_SECONDS = 0.25
 # A file that is no signal at all (a picture, a log) is not told of line by line.
@@ -112,6 +115,7 @@ class ControlReader:
         self._on_refused = on_refused
         self._given: set[str] = set()
         self._stuck: set[Path] = set()
+        self._foreign: set[str] = set()
 
     def poll(self) -> list[Command]:
         """New commands in the order to be obeyed, which is that of their files' names.
@@ -124,6 +128,7 @@ class ControlReader:
         commands: list[Command] = []
         for path in self._signals:
             self._claim(path)
+        self._tell_foreign()
         for name in self._names(_CLAIMED, report=True):
             commands.extend(self._unfold(name))
         for name in self._names(_NAME):
@@ -175,6 +180,17 @@ class ControlReader:
             return []
         self._stuck.discard(self._directory)
         return [name for name in names if form.fullmatch(name)]
+
+    def _tell_foreign(self) -> None:
+        """Say once of each file in the folder that it cannot be a command by its name."""
+        names = set(self._names(_FOREIGN))
+        self._foreign &= names
+        for name in sorted(names - self._foreign):
+            self._foreign.add(name)
+            self._on_refused(
+                f"{self._directory / name} is no command: names are 20 digits, '-', letters or "
+                "digits, '.json' (write it under a name that begins with '.', then rename it)"
+            )
 
     def _describe(self, name: str) -> str:
         try:

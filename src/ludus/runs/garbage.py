@@ -24,7 +24,7 @@ class Collector:
 
     Kept are the newest 8 commits, those of permanent checkpoints that still exist, and the newest
     one marked good. Collected are files in ``state/`` and ``replay/`` and candidates in
-    ``models/``; champions stay for ever.
+    ``models/``, pattern tables too; champions that were promoted stay for ever.
 
     Attributes:
         pending: paths put by this process that no commit has named yet; never removed.
@@ -132,7 +132,7 @@ class Collector:
             present = set(names)
             for name in names:
                 if name.startswith(".") or (
-                    folder == layout.MODELS and not name.startswith("candidate-")
+                    folder == layout.MODELS and name.startswith("champion-")
                 ):
                     continue
                 stem, suffix = os.path.splitext(name)
