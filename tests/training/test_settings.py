@@ -119,7 +119,8 @@ def test_only_what_never_changes_results_may_change():
     # An audit looks at data and may stop the run; it never changes what is learned.
     sections = {key.split(".")[0] for key in changeable if not key.startswith("training.audit_")}
     operation = {"guards", "alerts", "logging", "metrics"}
-    assert sections <= {"run", "selfplay", "evaluation", "runtime", *operation}
+    assert sections <= {"run", "selfplay", "td", "evaluation", "runtime", *operation}
+    assert {key for key in changeable if key.startswith("td.")} == {"td.record_every"}
     assert {key for key in changeable if key.startswith("selfplay.")} == {
         "selfplay.root_sample_every"
     }
@@ -128,7 +129,7 @@ def test_only_what_never_changes_results_may_change():
         assert changes()[fixed] == "never"
         assert not known_keys()[fixed]
     waiting = {key for key, when in changes().items() if when == "next_iteration"}
-    assert {key.split(".")[0] for key in waiting} == {"search", "selfplay"}
+    assert {key.split(".")[0] for key in waiting} == {"search", "selfplay", "td"}
     assert {"search.budget", "selfplay.temperature.start"} <= waiting
 
 

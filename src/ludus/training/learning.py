@@ -133,8 +133,7 @@ class TrainPhase:
             losses = learner.step(self._feed.take(), report=report)
             self._figures.add(losses, training.batch_size, time.perf_counter_ns() - start)
             self._here += 1
-            session.run.counters.add("train_step")
-            session.run.counters.add("samples", training.batch_size)
+            session.count_learning(1, training.batch_size)
             session.callbacks.publish("update", update=learner.update, losses=losses)
             if report:
                 self._losses = losses

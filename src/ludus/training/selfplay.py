@@ -152,13 +152,11 @@ class SelfplayPhase:
             self._session.replay.add(records)
             self._done += games
             self._here += games
-            counters = self._session.run.counters
-            counters.add("selfplay_games", games)
-            counters.add("plies", records.samples)
             self._session.flush_shards()
             rate = self._here / max(1e-3, time.monotonic() - self._started)
             self._stream.add(Table.of(records), self._slots.counters(), rate)
-            self._session.callbacks.games(records, counters["selfplay_games"])
+            total = self._session.run.counters["selfplay_games"]
+            self._session.callbacks.games(records, total)
         self._units += 1
         every = self._session.settings.selfplay.root_sample_every
         # A short phase is looked at as soon as there is a root.

@@ -204,6 +204,16 @@ class Session(Learned):
         """Games of self-play begun and ended since the run's birth, those that were lost too."""
         return self.run.counters["selfplay_games"] + self.book.totals.get("game", 0)
 
+    def count_learning(self, steps: int, samples: int) -> None:
+        """Count what was learned.
+
+        Args:
+            steps: of the optimizer.
+            samples: positions in them.
+        """
+        self.run.counters.add("train_step", steps)
+        self.run.counters.add("samples", samples)
+
     # -- history ------------------------------------------------------------------------------
 
     @property

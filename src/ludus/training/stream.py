@@ -87,6 +87,8 @@ class GameStream:
             games_per_second: present speed, for the records.
         """
         totals = self._session.run.counters
+        totals.add("selfplay_games", len(table.ids))
+        totals.add("plies", int(table.sums["plies"].sum()))
         totals.add("draws", int(table.sums["draws"].sum()))
         for seat in range(table.seats):
             totals.add(f"wins_seat_{seat}", int(table.sums[f"wins_{seat}"].sum()))

@@ -17,8 +17,18 @@ class TdSettings(Section):
         "standard",
         description="Pattern set: standard, or a file with a pattern a line, 'name: a1 b1 c1'.",
     )
+    opening: int = Field(
+        0,
+        ge=0,
+        le=40,
+        json_schema_extra=next_iteration(),
+        description="Games begin with up to so many random moves, each number as likely.",
+    )
     trace_lambda: float = Field(
         0.3, ge=0, le=1, description="Share of the later targets in the target of a position."
+    )
+    cut: bool = Field(
+        True, description="Whether targets end where a move was random (Watkins' cut)."
     )
     learning_rate: Schedule = Field(
         Schedule(kind="constant", clock="game", start=0.025),
@@ -67,7 +77,7 @@ class TdSettings(Section):
         128,
         ge=1,
         le=65536,
-        json_schema_extra=may_change(),
+        json_schema_extra=next_iteration(),
         description="Transposition tables of searches in megabytes, of all threads together; "
         "halved when memory runs short.",
     )
