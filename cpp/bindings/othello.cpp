@@ -1,4 +1,4 @@
-// Othello: positions from discs, and its players by rules of thumb.
+// Othello: positions from discs, games from moves, and its players by rules of thumb.
 #include "games/othello.h"
 
 #include <nanobind/stl/string.h>
@@ -48,10 +48,37 @@ PyState state_of(uint64_t black, uint64_t white, int seat) {
   return out;
 }
 
+// Plays moves until one is illegal; a pass that is not among them is played where there is no other
+// action. Returns all actions, the position behind them, and how many of the moves were played.
+nb::tuple replay(const PyState& start, const Array1<int32_t>& moves) {
+  require(start.game->info().name == "othello", "These moves need a position of othello.");
+  PyState end = start;
+  othello::State state;
+  std::memcpy(&state, end.state.bytes, sizeof(state));
+  std::vector<int32_t> actions;
+  size_t played = 0;
+  for (; played < moves.shape(0); ++played) {
+    const int move = moves.data()[played];
+    if (move != othello::kPass && othello::is_legal(state, othello::kPass)) {
+      othello::State passed = state;
+      othello::apply(passed, othello::kPass);
+      if (!othello::is_legal(passed, move)) break;
+      state = passed;
+      actions.push_back(othello::kPass);
+    }
+    if (!othello::is_legal(state, move)) break;
+    othello::apply(state, move);
+    actions.push_back(move);
+  }
+  std::memcpy(end.state.bytes, &state, sizeof(state));
+  return nb::make_tuple(to_numpy(std::move(actions)), end, played);
+}
+
 }  // namespace
 
 void bind_othello(nb::module_& m) {
   m.def("othello_state", &state_of, nb::arg("black"), nb::arg("white"), nb::arg("seat"));
+  m.def("othello_replay", &replay, nb::arg("start"), nb::arg("moves"));
   m.def("othello_choose", &choose, nb::arg("states"), nb::arg("keys"), nb::arg("player"));
 }
 

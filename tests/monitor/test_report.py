@@ -16,6 +16,7 @@ from tests.training.tiny import SETTINGS, command, environment, request, train
 
 from ludus.cli import main as cli
 from ludus.errors import RunError
+from ludus.games import get_game
 from ludus.monitor.after import after_training
 from ludus.monitor.folders import KEPT, report_folders
 from ludus.monitor.inspect.stored import newest_of
@@ -143,6 +144,19 @@ def test_games_are_drawn_by_the_game(played):
     assert "The game is over" in best["drawing"]
     assert len(best["moves"]) == best["plies"]
     assert f"{max(best['scores']):.0f}" in best["drawing"]
+
+
+def test_a_game_may_have_pictures(played):
+    document = report_document(read_run(played))
+    first, second = document["games"]["games"][:2]
+    assert first["picture"] is None
+    othello = get_game("othello")
+    first["picture"] = othello.picture(othello.rules.initial())
+    html = render(document)
+    assert first["picture"] in html
+    assert first["drawing"] not in html
+    assert second["drawing"] in html
+    assert "http" not in html
 
 
 def test_games_without_points_show_the_quickest_win_and_the_longest_game(played):

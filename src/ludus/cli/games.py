@@ -1,8 +1,9 @@
-"""``ludus games`` lists the games, ``ludus games check`` looks at one; ``ludus perft`` counts."""
+"""``ludus games`` lists, checks and converts; ``ludus perft`` counts."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,9 +20,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="List the games, or check one.", invoke_without_command=True)
+    group = typer.Typer(
+        help="List the games, check one, convert records.", invoke_without_command=True
+    )
     group.callback()(games)
     group.command("check")(check)
+    group.command("convert")(convert)
     app.add_typer(group, name="games")
     app.command("perft")(perft)
 
@@ -102,6 +106,35 @@ def check(
         say(f"all {checks:,} checks passed in {games} games")
 
 
+def convert(
+    game: Annotated[str, typer.Argument(help="A game whose records have formats: othello.")],
+    source: Annotated[Path, typer.Argument(help="A file of game records.")],
+    target: Annotated[Path, typer.Argument(help="A new file; the end of its name is the format.")],
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave games out that are not sound, and tell them.")
+    ] = False,
+) -> None:
+    """Read game records, play every game by the rules, and write them in another format.
+
+    Formats go by the ends of names; of Othello .txt (transcripts), .ggf and .wtb (WTHOR, with .jou
+    and .trn beside it).
+    """
+    from ludus.games import get_game
+    from ludus.games.formats import format_of, write_files
+
+    entry = get_game(game)
+    _, reading = format_of(entry.formats, source, entry.name)
+    _, writing = format_of(entry.formats, target, entry.name)
+    problems: list[str] | None = [] if skip_bad else None
+    records = reading.read(source, problems)
+    for problem in problems or ():
+        note(problem)
+    files = write_files(target, writing.write(records))
+    say(f"{len(records):,} games in {', '.join(file.name for file in files)}")
+    if problems:
+        say(f"{len(problems):,} games left out")
+
+
 def _facts(entry: GameEntry) -> list[tuple[str, object]]:
     rules = entry.rules
     shape = " x ".join(str(size) for size in rules.observation_shape)
@@ -119,6 +152,7 @@ def _facts(entry: GameEntry) -> list[tuple[str, object]]:
         ("observation", f"{shape} = {rules.observation_size} numbers"),
         ("symmetries", len(entry.symmetries)),
         ("players", ", ".join(sorted(entry.players)) or "-"),
+        ("records", ", ".join(one.about for one in entry.formats.values()) or "-"),
         ("rules", rules.rules_id),
     ]
 

@@ -1,4 +1,4 @@
-"""``ludus replay list | show | audit | export``: the game records of a run."""
+"""``ludus replay list | show | audit | export | games``: the game records of a run."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("audit")(audit)
     group.command("export")(export)
+    group.command("games")(games_as_records)
     app.add_typer(group, name="replay")
 
 
@@ -256,3 +257,26 @@ def _as_safetensors(rows: dict[str, Any], num_actions: int, schema: dict[str, An
             metadata={key: str(value) for key, value in schema.items()},
         )
     )
+
+
+def games_as_records(
+    target: Annotated[Path, typer.Argument(help="A new file; the end of its name is the format.")],
+    run: RunOption = None,
+    games: Annotated[int, typer.Option("--games", min=1, help="Newest games at most.")] = 1000,
+) -> None:
+    """Write the newest games in a format of the world, such as .ggf for Othello."""
+    from ludus.games.formats import format_of, write_files
+    from ludus.training.plays import game_of_run
+
+    replay = _opened(chosen_run(run))
+    entry = game_of_run(replay.run)
+    _, form = format_of(entry.formats, target, entry.name)
+    assert entry.record_of is not None  # where there are formats
+    columns = replay.newest(games).columns
+    records, ply = [], 0
+    for plies in columns["plies"].tolist():
+        actions = columns["action"][ply : ply + plies].tolist()
+        records.append(entry.record_of(actions, ("ludus", "ludus")))
+        ply += plies
+    files = write_files(target, form.write(records))
+    say(f"{len(records):,} games in {', '.join(file.name for file in files)}")

@@ -9,16 +9,23 @@ import numpy.typing as npt
 
 from ludus import _core
 from ludus.errors import GameError, PlayerError
+from ludus.games.formats import RecordFormat
 from ludus.games.game import Symmetry
+from ludus.games.othello_ggf import read_ggf, write_ggf
 from ludus.games.othello_openings import openings
 from ludus.games.othello_position import (
     PASS,
+    PASS_WORDS,
     SIDES,
     SQUARES,
     Discs,
+    illegal,
     parse_position,
     position_text,
 )
+from ludus.games.othello_records import of_actions, read_transcripts, write_transcripts
+from ludus.games.othello_svg import board_svg
+from ludus.games.othello_wthor import read_wthor, write_wthor
 from ludus.games.registry import Chooser, GameEntry
 
 _FILES = "    a b c d e f g h"
@@ -80,7 +87,7 @@ def parse_action(state: _core.State, text: str) -> int:
     word = text.strip().lower()
     if word in SQUARES:
         action = SQUARES.index(word)
-    elif word in ("pass", "pa", "ps", "--"):
+    elif word in PASS_WORDS:
         action = PASS
     elif word.isdecimal() and word.isascii() and len(word) <= 3:
         action = int(word)
@@ -93,22 +100,11 @@ def parse_action(state: _core.State, text: str) -> int:
 
 
 def _require_legal(state: _core.State, action: int) -> None:
-    discs = Discs.of(state)
-    if discs.over:
-        raise GameError("the game is over; there is nothing to decide")
-    if action == PASS:
-        if discs.moves:
-            raise GameError("passing is legal only when no disc can be put, and here one can")
+    why = illegal(state, action)
+    if why is None:
         return
-    if not 0 <= action < PASS:
-        raise GameError(f"action {action} does not exist; actions are 0..64")
-    if discs.moves >> action & 1:
-        return
-    if not discs.moves:
-        raise GameError(f"{SQUARES[action]} is illegal: {SIDES[discs.seat]} must pass")
-    if (discs.black | discs.white) >> action & 1:
-        raise GameError(f"{SQUARES[action]} is taken; choose an empty square")
-    raise GameError(f"{SQUARES[action]} is illegal: a disc there turns no other")
+    square = f"{SQUARES[action]} is illegal: " if 0 <= action < PASS else ""
+    raise GameError(f"{square}{why}")
 
 
 def event_text(state: _core.State, outcome: int) -> str:
@@ -174,6 +170,13 @@ def entry() -> GameEntry:
             "weights": "the usual positional weights, looking one move ahead",
         },
         sparring="weights",
+        picture=board_svg,
+        formats={
+            ".txt": RecordFormat("transcripts", read_transcripts, write_transcripts),
+            ".ggf": RecordFormat("GGF", read_ggf, write_ggf),
+            ".wtb": RecordFormat("WTHOR", read_wthor, write_wthor),
+        },
+        record_of=of_actions,
         symmetries=symmetries(),
         openings=openings,
     )

@@ -24,8 +24,14 @@ PASS: Final = 64
 SQUARES: Final = tuple(f"{file}{rank}" for rank in range(1, 9) for file in "abcdefgh")
 """Names of the squares; number 0 is a1, 1 is b1, 63 is h8."""
 
+PASS_WORDS: Final = ("pass", "pa", "ps", "--")
+"""How people and files write a pass, in small letters."""
+
 SIDES: Final = ("black", "white")
 """By seat."""
+
+START: Final = "-" * 27 + "OX------XO" + "-" * 27 + " X"
+"""The first position of every game."""
 
 _PACKED = struct.Struct("=QQQBB6x")
 _BLACK, _WHITE, _EMPTY = frozenset("Xx*Bb●"), frozenset("OoWw○"), frozenset("-._")
@@ -98,3 +104,22 @@ def parse_position(text: str) -> _core.State:
     if side not in _BLACK | _WHITE:
         raise GameError(f"the side to move is {side!r}; it must be X (black) or O (white)")
     return _core.othello_state(black, white, int(side in _WHITE))
+
+
+def illegal(state: _core.State, action: int) -> str | None:
+    """Why an action is illegal in a position, as half a sentence; None where it is legal."""
+    discs = Discs.of(state)
+    if discs.over:
+        return "the game is over; there is nothing to decide"
+    if action == PASS:
+        can = "passing is legal only when no disc can be put, and here one can"
+        return can if discs.moves else None
+    if not 0 <= action < PASS:
+        return f"action {action} does not exist; actions are 0..64"
+    if discs.moves >> action & 1:
+        return None
+    if not discs.moves:
+        return f"{SIDES[discs.seat]} must pass"
+    if (discs.black | discs.white) >> action & 1:
+        return "the square is taken"
+    return "a disc there turns no other"

@@ -7,7 +7,7 @@ page of documentation, and one line in :data:`MODULES`. No other file names it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
+from ludus.games.formats import RecordFormat
 from ludus.games.game import Game, Symmetry
 
 MODULES: Mapping[str, str] = {
@@ -50,6 +51,10 @@ class GameEntry:
             arguments, the name of the player that solitaire suites play against), ``bonus``
             (final states ``u8[n, state_size]``, seats ``i32[n]`` -> bool[n]), ``best_actions``,
             ``action_values`` and ``judge`` (see :mod:`ludus.games.yatzy_oracle`).
+        picture: a drawing of a state as an ``<svg>`` element, or None.
+        formats: game records in the world's formats, by the end of a file's name (``.ggf``).
+        record_of: a game as the record that ``formats`` write, from its actions and the names of
+            its players by seat; None where there are no formats.
         source: what :func:`get_game` finds the game again by, in another process and from another
             directory: its name, or the absolute path of its file with the class.
         recipe: settings that a training of this game wants otherwise than its recipe, nested by
@@ -79,6 +84,9 @@ class GameEntry:
     about_players: Mapping[str, str] = field(default_factory=dict)
     sparring: str = "random"
     suites: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    picture: Callable[[_core.State], str] | None = None
+    formats: Mapping[str, RecordFormat] = field(default_factory=dict)
+    record_of: Callable[[Sequence[int], Sequence[str]], Any] | None = None
     source: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     own: Game | None = None

@@ -34,7 +34,8 @@ def notable_games(path: Path) -> dict[str, Any]:
     quickest win and the longest game.
 
     Returns: ``looked_at`` games, ``games`` (each ``title``, ``game``, ``seats``, ``scores``,
-        ``returns``, ``plies``, ``drawing``, ``moves``), ``problem`` (a sentence, or None).
+        ``returns``, ``plies``, ``drawing``, ``picture`` (SVG or None), ``moves``), ``problem`` (a
+        sentence, or None).
     """
     found: dict[str, Any] = {"looked_at": 0, "games": [], "problem": None}
     try:
@@ -101,5 +102,6 @@ def _told(entry: GameEntry, record: GameRecords) -> dict[str, Any]:
         "returns": [float(value) for value in columns["returns"][0].tolist()],
         "plies": length,
         "drawing": str(entry.render(state))[:_DRAWING_LIMIT],
+        "picture": None if entry.picture is None else entry.picture(state),
         "moves": moves,
     }
