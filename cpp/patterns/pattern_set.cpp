@@ -139,7 +139,6 @@ PatternSet::PatternSet(const std::vector<PatternSpec>& specs) {
       seen.push_back(cover);
       pattern.placements.push_back(std::move(squares));
     }
-    pattern.first_instance = instances_;
     instances_ += static_cast<int>(pattern.placements.size());
     if (instances_ > kMaxInstances)
       refuse(spec.name, "brings the set to " + std::to_string(instances_) +
@@ -153,6 +152,15 @@ PatternSet::PatternSet(const std::vector<PatternSpec>& specs) {
     digest = mix64(digest ^ spec.squares.size());
     for (const int square : spec.squares) digest = mix64(digest ^ static_cast<uint64_t>(square));
     patterns_.push_back(std::move(pattern));
+  }
+  int next = 0;
+  for (const bool four : {true, false}) {
+    for (Pattern& pattern : patterns_) {
+      if ((pattern.placements.size() >= 4) != four) continue;
+      pattern.first_instance = next;
+      next += static_cast<int>(pattern.placements.size());
+    }
+    if (four) fours_ = next;
   }
   static const char* const hex = "0123456789abcdef";
   for (int shift = 60; shift >= 0; shift -= 4) digest_ += hex[digest >> shift & 15];

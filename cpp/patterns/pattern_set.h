@@ -36,7 +36,7 @@ struct Pattern {
   std::vector<std::vector<int>> placements;  // squares in the order of the digits; [0] as given
   uint32_t contents = 0;                     // 3^squares, entries of its table in one stage
   uint32_t first_entry = 0;                  // of its table in the row of a stage
-  int first_instance = 0;                    // its instances are consecutive
+  int first_instance = 0;                    // its instances are consecutive (see fours())
   // Folding: contents c and all that a symmetry of the pattern makes of c share slot[c].
   int order = 1;               // symmetries of the pattern, 1 without any
   uint32_t slots = 0;          // distinct contents up to these
@@ -58,6 +58,9 @@ class PatternSet {
 
   const std::vector<Pattern>& patterns() const { return patterns_; }
   int instances() const { return instances_; }
+  // Patterns with four or eight placements have the first instances, this many, so that four at a
+  // time share a table; those with one or two come behind.
+  int fours() const { return fours_; }
   uint32_t entries() const { return entries_; }  // of one stage
   uint32_t slots() const { return slots_; }      // of one stage, folded
   // 16 hexadecimal digits over the squares in order; names do not count.
@@ -66,6 +69,7 @@ class PatternSet {
  private:
   std::vector<Pattern> patterns_;
   int instances_ = 0;
+  int fours_ = 0;
   uint32_t entries_ = 0;
   uint32_t slots_ = 0;
   std::string digest_;

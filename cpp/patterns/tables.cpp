@@ -34,6 +34,7 @@ uint64_t low_bits(uint64_t bytes) {
 
 PatternTables::PatternTables(std::shared_ptr<const PatternSet> set)
     : instances_(set->instances()),
+      fours_(set->fours()),
       neutral_(kNeutral * set->instances()),
       entries_(set->entries()),
       set_(std::move(set)),

@@ -131,8 +131,8 @@ void other_sets() {
 
 void indices_and_scores() {
   for (const std::shared_ptr<const PatternSet>& set :
-       {PatternSet::standard(), std::make_shared<const PatternSet>(
-                                    PatternSet::parse("odd: a1 b1 c1 b3\ncentre: d4 e4 d5 e5"))}) {
+       {PatternSet::standard(), std::make_shared<const PatternSet>(PatternSet::parse(
+                                    "centre: d4 e4 d5 e5\nodd: a1 b1 c1 b3\npair: d1 e1"))}) {
     PatternTables tables(set);
     CHECK_EQ(tables.evaluate(othello::kStart), 0);
     fill(tables, 1);
@@ -140,14 +140,16 @@ void indices_and_scores() {
     std::vector<int32_t> expected;
     for (uint64_t seed = 0; seed < 200; ++seed)
       random_game(tables.rules(), seed, [&](const Board& board, const Indices& indices) {
-        int lane = 0;
-        for (const Pattern& pattern : set->patterns())
+        for (const Pattern& pattern : set->patterns()) {
+          int lane = pattern.first_instance;
           for (const auto& squares : pattern.placements) {
             CHECK_EQ(indices.mover[lane], contents_of(board, squares));
             CHECK_EQ(indices.other[lane], contents_of(othello::after_pass(board), squares));
             ++lane;
           }
-        for (; lane < kMaxInstances; ++lane) CHECK_EQ(indices.mover[lane] + indices.other[lane], 0);
+        }
+        for (int lane = set->instances(); lane < kMaxInstances; ++lane)
+          CHECK_EQ(indices.mover[lane] + indices.other[lane], 0);
         const int score = plain_score(tables, board);
         CHECK_EQ(tables.evaluate(board), score);
         CHECK_EQ(tables.evaluate(indices, stage_of(othello::kSquares - othello::empties(board))),
