@@ -1,0 +1,195 @@
+#include "patterns/selfplay.h"
+
+#include "base/errors.h"
+
+namespace ludus::patterns {
+namespace {
+
+using othello::Board;
+
+float discs(int score) { return static_cast<float>(score) / static_cast<float>(kDisc); }
+
+bool ends(const Board& after) { return after.own == 0 || after.empty() == 0; }
+
+// One ply of search: the best move, and the value of another that is asked for.
+struct Greedy {
+  int square = 0;
+  uint64_t turned = 0;
+  int value = INT32_MIN;  // 1/256 discs for the mover
+  int asked = 0;
+};
+
+// The score of a move for the mover: exact where the board is full or the other side has no disc
+// left, else by the tables.
+int score_of(const PatternTables& tables, const GameInPlay& game, int square, uint64_t turned) {
+  const Board after = othello::after_move(game.board(), square, turned);
+  if (ends(after)) return -kDisc * othello::final_score(after);
+  IndexVector view;
+  tables.rules().view_after(game.indices(), square, turned, view);
+  return -tables.evaluate(view, stage_of(5 + game.played()));
+}
+
+Greedy look(const PatternTables& tables, const GameInPlay& game, int asked) {
+  Greedy best;
+  for (uint64_t left = game.moves(); left != 0; left &= left - 1) {
+    const int square = othello::first_bit(left);
+    const uint64_t turned = othello::flips(game.board().own, game.board().opp, square);
+    const int value = score_of(tables, game, square, turned);
+    if (square == asked) best.asked = value;
+    if (value > best.value) {
+      best.square = square;
+      best.turned = turned;
+      best.value = value;
+    }
+  }
+  return best;
+}
+
+// The last random move of an opening is the first step: its position learns from what follows. The
+// ones before it are not looked at.
+void play_opening(const PatternTables& tables, GameInPlay& game, Step& step, IndexVector& leaf,
+                  PlayedGame& record) {
+  const int square = game.explore();
+  const uint64_t turned = othello::flips(game.board().own, game.board().opp, square);
+  if (!game.opening()) step.value = discs(score_of(tables, game, square, turned));
+  step.best = step.value;
+  step.greedy = false;
+  game.play(square, turned, step, leaf, record);
+}
+
+void play_greedy_move(const PatternTables& tables, GameInPlay& game, Step& step, IndexVector& leaf,
+                      PlayedGame& record) {
+  const int random = game.explore();
+  const Greedy best = look(tables, game, random);
+  step.best = discs(best.value);
+  step.greedy = random < 0 || random == best.square;
+  step.value = step.greedy ? step.best : discs(best.asked);
+  const int square = step.greedy ? best.square : random;
+  const uint64_t turned =
+      step.greedy ? best.turned : othello::flips(game.board().own, game.board().opp, square);
+  game.play(square, turned, step, leaf, record);
+}
+
+}  // namespace
+
+void check(const PlaySettings& settings) {
+  if (!(settings.epsilon >= 0.0F && settings.epsilon <= 1.0F))
+    throw InputError("Setting 'epsilon' is " + std::to_string(settings.epsilon) +
+                     "; it must be from 0 to 1.");
+  if (settings.opening < 0 || settings.opening > kMaxMoves)
+    throw InputError("Setting 'opening' is " + std::to_string(settings.opening) +
+                     "; it must be from 0 to " + std::to_string(kMaxMoves) + " moves.");
+}
+
+GameInPlay::GameInPlay(const PatternTables& tables, const PlaySettings& settings, uint64_t seed,
+                       uint64_t number, PlayedGame& record)
+    : rules_(&tables.rules()),
+      indices_(rules_->from(board_)),
+      stream_(seed, Purpose::action, number),
+      threshold_(static_cast<uint64_t>(static_cast<double>(settings.epsilon) * 0x1p32)),
+      opening_(static_cast<int>(stream_.below(static_cast<uint32_t>(settings.opening) + 1))) {
+  record = {static_cast<uint8_t>(opening_ > 0 ? opening_ - 1 : 0), 0, 0};
+}
+
+bool GameInPlay::to_move(PlayedGame& record) {
+  moves_ = othello::legal_moves(board_);
+  if (moves_ != 0) return true;
+  board_ = othello::after_pass(board_);
+  moves_ = othello::legal_moves(board_);
+  seat_ ^= 1U;
+  if (moves_ != 0) {
+    indices_ = IndexRules::after_pass(indices_);
+    return true;
+  }
+  const int score = othello::final_score(board_);
+  record.score = static_cast<int8_t>(seat_ == 0 ? score : -score);
+  // An opening that ended the game has no step to learn from.
+  if (record.first > record.moves) record.first = record.moves;
+  return false;
+}
+
+int GameInPlay::any_move() {
+  uint64_t bits = moves_;
+  for (uint32_t skip = stream_.below(static_cast<uint32_t>(othello::count_bits(bits))); skip > 0;
+       --skip)
+    bits &= bits - 1;
+  return othello::first_bit(bits);
+}
+
+int GameInPlay::explore() {
+  if (opening_ > 0) {
+    --opening_;
+    return any_move();
+  }
+  return stream_.next_u32() < threshold_ ? any_move() : -1;
+}
+
+void GameInPlay::play(int square, uint64_t turned, Step& step, IndexVector& leaf,
+                      PlayedGame& record) {
+  rules_->play(indices_, square, turned, indices_);
+  board_ = othello::after_move(board_, square, turned);
+  step.square = static_cast<uint8_t>(square);
+  step.seat = seat_;
+  step.stage = static_cast<uint8_t>(stage_of(5 + played_));
+  step.learns = !ends(board_);
+  step.mirrored = true;
+  leaf = indices_.mover;
+  seat_ ^= 1U;
+  record.moves = static_cast<uint8_t>(++played_);
+}
+
+void play_greedily(const PatternTables& tables, const PlaySettings& settings, uint64_t seed,
+                   uint64_t first, size_t count, GameBatch& batch, size_t at) {
+  std::vector<GameInPlay> games;
+  games.reserve(count);
+  for (size_t i = 0; i < count; ++i)
+    games.emplace_back(tables, settings, seed, first + i, batch.game(at + i));
+  std::vector<size_t> going(count);
+  for (size_t i = 0; i < count; ++i) going[i] = i;
+  for (int move = 0; !going.empty(); ++move) {
+    size_t left = 0;
+    for (const size_t i : going) {
+      PlayedGame& record = batch.game(at + i);
+      if (!games[i].to_move(record)) continue;
+      going[left++] = i;
+      const auto play = games[i].opening() ? play_opening : play_greedy_move;
+      play(tables, games[i], batch.step(at + i, move), batch.leaf(at + i, move), record);
+    }
+    going.resize(left);
+  }
+}
+
+SearchedGame::SearchedGame(const PatternTables& tables, const PlaySettings& settings, uint64_t seed,
+                           uint64_t number, GameBatch& batch, size_t at)
+    : tables_(&tables),
+      batch_(&batch),
+      at_(at),
+      game_(tables, settings, seed, number, batch.game(at)) {}
+
+bool SearchedGame::advance(Chooser& chooser) {
+  PlayedGame& record = batch_->game(at_);
+  if (!game_.to_move(record)) return false;
+  Step& step = batch_->step(at_, game_.played());
+  IndexVector& leaf = batch_->leaf(at_, game_.played());
+  if (game_.opening()) {
+    play_opening(*tables_, game_, step, leaf, record);
+    return true;
+  }
+  const Choice choice = chooser.choose(game_.board(), game_.indices());
+  const int random = game_.explore();
+  step.best = choice.value;
+  step.greedy = random < 0 || random == choice.square;
+  const int square = step.greedy ? choice.square : random;
+  const uint64_t turned = othello::flips(game_.board().own, game_.board().opp, square);
+  step.value = step.greedy ? choice.value : discs(score_of(*tables_, game_, square, turned));
+  game_.play(square, turned, step, leaf, record);
+  if (step.greedy) {
+    step.learns = choice.evaluated;
+    step.mirrored = choice.mirrored;
+    step.stage = static_cast<uint8_t>(stage_of(othello::kSquares - othello::empties(choice.leaf)));
+    tables_->rules().view(choice.leaf, leaf);
+  }
+  return true;
+}
+
+}  // namespace ludus::patterns
