@@ -16,7 +16,7 @@ int corners_move(const Board& board, uint64_t key);
 
 // The move after which the squares of the mover outweigh the other's most, by the weights that are
 // the usual yardstick in the literature (Lucas and Runarsson, "Temporal Difference Learning Versus
-// Co-Evolution for Acquiring Othello Position Evaluation", CIG 2006, figure 2).
+// Co-Evolution for Acquiring Othello Position Evaluation", CIG 2006).
 int weights_move(const Board& board, uint64_t key);
 
 // Hundredths, own squares less the other's.
