@@ -18,6 +18,7 @@ void bind_answer(nb::module_& m);
 void bind_losses(nb::module_& m);
 void bind_oracles(nb::module_& m);
 void bind_othello(nb::module_& m);
+void bind_patterns(nb::module_& m);
 }  // namespace ludus
 
 NB_MODULE(_core, m) {
@@ -44,4 +45,5 @@ NB_MODULE(_core, m) {
   ludus::bind_losses(m);
   ludus::bind_oracles(m);
   ludus::bind_othello(m);
+  ludus::bind_patterns(m);
 }

@@ -57,9 +57,9 @@ void play_opening(const PatternTables& tables, GameInPlay& game, Step& step, Ind
   game.play(square, turned, step, leaf, record);
 }
 
-void play_greedy_move(const PatternTables& tables, GameInPlay& game, Step& step, IndexVector& leaf,
-                      PlayedGame& record) {
-  const int random = game.explore();
+// `random`: the move that is played instead of the best one, or -1.
+void play_with(const PatternTables& tables, GameInPlay& game, int random, Step& step,
+               IndexVector& leaf, PlayedGame& record) {
   const Greedy best = look(tables, game, random);
   step.best = discs(best.value);
   step.greedy = random < 0 || random == best.square;
@@ -68,6 +68,12 @@ void play_greedy_move(const PatternTables& tables, GameInPlay& game, Step& step,
   const uint64_t turned =
       step.greedy ? best.turned : othello::flips(game.board().own, game.board().opp, square);
   game.play(square, turned, step, leaf, record);
+}
+
+void play_greedy_move(const PatternTables& tables, GameInPlay& game, Step& step, IndexVector& leaf,
+                      PlayedGame& record) {
+  const int random = game.explore();
+  play_with(tables, game, random, step, leaf, record);
 }
 
 }  // namespace
@@ -93,7 +99,8 @@ GameInPlay::GameInPlay(const PatternTables& tables, const PlaySettings& settings
 
 bool GameInPlay::to_move(PlayedGame& record) {
   moves_ = othello::legal_moves(board_);
-  if (moves_ != 0) return true;
+  passed_ = moves_ == 0;
+  if (!passed_) return true;
   board_ = othello::after_pass(board_);
   moves_ = othello::legal_moves(board_);
   seat_ ^= 1U;
@@ -190,6 +197,35 @@ bool SearchedGame::advance(Chooser& chooser) {
     tables_->rules().view(choice.leaf, leaf);
   }
   return true;
+}
+
+void replay(const PatternTables& tables, std::span<const uint8_t> actions, GameBatch& batch) {
+  const auto refuse = [](size_t ply, const std::string& reason) {
+    throw InputError("Ply " + std::to_string(ply) + " of the game " + reason + ".");
+  };
+  PlayedGame& record = batch.game(0);
+  GameInPlay game(tables, {0.0F, 0}, 0, 0, record);
+  bool going = game.to_move(record);
+  bool owed = false;  // a pass, that to_move has made already
+  for (size_t ply = 0; ply < actions.size(); ++ply) {
+    const int action = actions[ply];
+    if (!going) refuse(ply, "comes after its end");
+    if (action == othello::kPass) {
+      if (!owed) refuse(ply, "is a pass where a disc can be put");
+      owed = false;
+      continue;
+    }
+    if (owed) refuse(ply, "must be a pass");
+    if (action > othello::kPass || (game.moves() >> action & 1) == 0)
+      refuse(ply, "is " + std::to_string(action) + ", which is illegal there");
+    play_with(tables, game, action, batch.step(0, game.played()), batch.leaf(0, game.played()),
+              record);
+    going = game.to_move(record);
+    owed = going && game.passed();
+  }
+  if (going)
+    throw InputError("The game is not over after its " + std::to_string(actions.size()) +
+                     " plies.");
 }
 
 }  // namespace ludus::patterns

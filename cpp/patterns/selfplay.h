@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "base/random.h"
 #include "patterns/games.h"
@@ -55,6 +56,7 @@ class GameInPlay {
   const Indices& indices() const { return indices_; }
   uint64_t moves() const { return moves_; }  // of the side to move
   int played() const { return played_; }     // discs that were put
+  bool passed() const { return passed_; }    // the other side has just passed
 
   // The game is still in its random opening.
   bool opening() const { return opening_ > 0; }
@@ -76,6 +78,7 @@ class GameInPlay {
   int opening_;
   int played_ = 0;
   uint8_t seat_ = 0;
+  bool passed_ = false;
 };
 
 // Plays games `first` to `first + count - 1` with one ply of search, in step with each other, so
@@ -98,5 +101,10 @@ class SearchedGame {
   size_t at_;
   GameInPlay game_;
 };
+
+// A game that was played, as batch game 0, its values and best moves by these tables and one ply of
+// search. Actions are squares, 64 for a pass, from the first position to the end. Throws InputError
+// that names the ply of an illegal action, or says that the game is not over.
+void replay(const PatternTables& tables, std::span<const uint8_t> actions, GameBatch& batch);
 
 }  // namespace ludus::patterns

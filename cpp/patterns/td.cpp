@@ -1,6 +1,7 @@
 #include "patterns/td.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <mutex>
 #include <utility>
@@ -200,6 +201,12 @@ void TdWeights::refresh() {
       }
       visited_[table(id, stage)] = visited;
     }
+}
+
+std::array<uint64_t, 33> TdWeights::histogram() const {
+  std::array<uint64_t, 33> counts{};
+  for (const uint32_t updates : updates_) ++counts[static_cast<size_t>(std::bit_width(updates))];
+  return counts;
 }
 
 uint64_t TdWeights::take_fresh() {

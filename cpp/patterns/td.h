@@ -18,6 +18,7 @@
 // every game visits, far beyond their targets.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -101,6 +102,8 @@ class TdWeights {
   uint32_t visited(int pattern, int stage) const {
     return visited_[table(static_cast<size_t>(pattern), static_cast<size_t>(stage))];
   }
+  // How many entries have been updated 0, 1, 2 to 3, 4 to 7, 8 to 15, ... times.
+  std::array<uint64_t, 33> histogram() const;
   // Entries that were updated for the first time since the last call.
   uint64_t take_fresh();
   // Puts back what is not finite and makes tables and counts anew from entries; takes the gate.
