@@ -40,6 +40,8 @@ class Entry:
     name: str = "yatzy"
     rules: _core.Game = GAME
     players: Mapping = field(default_factory=lambda: {"first": first_legal})
+    protocols: Mapping = field(default_factory=dict)
+    tables: None = None
 
 
 ENTRY = Entry()

@@ -35,6 +35,7 @@ COMMAND_MODULES = (
     "seeds",
     "evaluate",
     "play",
+    "engine",
     "games",
     "players",
     "oracle",

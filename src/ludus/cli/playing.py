@@ -49,7 +49,7 @@ def chosen_game(asked: str | None, players: Sequence[str]) -> GameEntry:
     if asked is not None:
         return get_game(asked)
     for spec in players:
-        run = _run_of(spec)
+        run = run_of(spec)
         if run is not None:
             return game_of(run)
     return get_game("yatzy")
@@ -67,15 +67,18 @@ def game_of(run: Path) -> GameEntry:
     return game_of_run(Run.open(run, write=False))
 
 
-def _run_of(spec: str) -> Path | None:
+def run_of(spec: str) -> Path | None:
     """The run directory that a specification of a player names, if it does."""
     from ludus.players.spec import split_spec
-    from ludus.runs import is_run
 
     try:
         path = Path(split_spec(spec)[1].get("run", spec))
     except UserError:
         return None
+    if not path.is_dir():
+        return None
+    from ludus.runs import is_run  # no need to wait for it where nothing could be a run
+
     return path if is_run(path) else None
 
 

@@ -11,6 +11,7 @@ from ludus import _core
 from ludus.errors import GameError, PlayerError
 from ludus.games.formats import RecordFormat
 from ludus.games.game import Symmetry
+from ludus.games.othello_engines import GTP, NBOARD
 from ludus.games.othello_ggf import read_ggf, write_ggf
 from ludus.games.othello_openings import openings
 from ludus.games.othello_position import (
@@ -178,5 +179,6 @@ def entry() -> GameEntry:
         },
         record_of=of_actions,
         symmetries=symmetries(),
+        protocols={"gtp": GTP, "nboard": NBOARD},
         openings=openings,
     )

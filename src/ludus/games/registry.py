@@ -60,6 +60,8 @@ class GameEntry:
         recipe: settings that a training of this game wants otherwise than its recipe, nested by
             section.
         own: the object of a game written in Python; None for those of the house.
+        protocols: what protocols of game engines must know, by protocol; see
+            :mod:`ludus.games.protocols`.
         symmetries: ways to turn or mirror the game, the identity left out.
         has_scores: whether the game has points apart from who wins.
         openings: lines that matches begin with, ``u16[n, plies]`` of actions: games without chance
@@ -90,6 +92,7 @@ class GameEntry:
     source: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     own: Game | None = None
+    protocols: Mapping[str, object] = field(default_factory=dict)
     symmetries: tuple[Symmetry, ...] = ()
     has_scores: bool = True
     cap_plies: int | None = None

@@ -3,7 +3,8 @@
 ``random``, ``uniform:sims=64``, ``search:run=runs/yatzy,sims=64,model=champion,rule=gumbel``,
 ``policy:run=runs/yatzy``, and what the game itself offers (``greedy``, ``oracle``, ...). A run
 directory alone means ``search:run=<directory>``, or ``td:run=<directory>`` where its champion is
-pattern tables. A value cannot contain a comma.
+pattern tables. A value cannot contain a comma. ``gtp:COMMAND`` and ``nboard:COMMAND`` are external
+engines, whose commands may hold any character (:mod:`ludus.players.engines.spec`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy.typing as npt
 from ludus import _core
 from ludus.errors import PlayerError
 from ludus.evaluators import BACKENDS
+from ludus.players.engines.spec import ENGINE_OPTIONS, split_engine
+from ludus.players.options import require_number
 from ludus.players.player import Chooser, ExternalPlayer, Player, RandomPlayer
 from ludus.players.search import (
     policy_player,
@@ -48,6 +51,26 @@ class PlayableGame(Protocol):
     @property
     def players(self) -> Mapping[str, Callable[[Mapping[str, str]], Chooser]]:
         """Players that only this game has, by name: options in, chooser out."""
+        ...
+
+    @property
+    def action_text(self) -> Callable[[_core.State, int], str]:
+        """An action as people and engines write it."""
+        ...
+
+    @property
+    def parse_action(self) -> Callable[[_core.State, str], int]:
+        """An action from such a text; raises GameError."""
+        ...
+
+    @property
+    def position_text(self) -> Callable[[_core.State], str]:
+        """A state in one line."""
+        ...
+
+    @property
+    def protocols(self) -> Mapping[str, object]:
+        """What protocols of game engines must know of it, by protocol."""
         ...
 
     @property
@@ -91,9 +114,11 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "search": {**RUN_OPTIONS, **SEARCH_OPTIONS, "margin": "share of the margin in the value"},
     "policy": RUN_OPTIONS,
     "td": TABLE_OPTIONS,
+    **ENGINE_OPTIONS,
     "person": {},
 }
-"""Players of every game with their options."""
+"""Players of every game with their options. Engines are of games that have the protocol, ``td`` of
+games with pattern tables."""
 
 ABOUT: Mapping[str, str] = {
     "random": "all legal actions alike",
@@ -101,6 +126,8 @@ ABOUT: Mapping[str, str] = {
     "search": "a search with the network of a run",
     "policy": "the network of a run, without a search",
     "td": "the pattern tables of a run",
+    "gtp": "another program by the protocol GTP: gtp:COMMAND",
+    "nboard": "another program by the protocol NBoard: nboard:COMMAND",
     "person": "you, in `ludus play`",
 }
 """What the players of every game are."""
@@ -120,19 +147,28 @@ _INTEGERS: Mapping[str, tuple[str, int, int]] = {
 
 def known_players(game: PlayableGame) -> list[str]:
     """Names of all players of a game, those of every game first."""
-    return [*OPTIONS, *sorted(name for name in game.players if name not in OPTIONS)]
+    every = [
+        name
+        for name in OPTIONS
+        if (name not in ENGINE_OPTIONS or name in game.protocols)
+        and (name != "td" or game.tables is not None)
+    ]
+    return [*every, *sorted(name for name in game.players if name not in OPTIONS)]
 
 
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     """Name and options of a specification, unchecked.
 
     Raises:
-        PlayerError: an option without ``=``, an empty name, or an option given twice.
+        PlayerError: an option without ``=``, an empty name, an engine without a command, or an
+            option given twice.
     """
     name, _, rest = spec.partition(":")
     name = name.strip()
     if not name:
         raise PlayerError(f"player {spec!r} has no name before ':'")
+    if name in ENGINE_OPTIONS:
+        return name, split_engine(spec, rest)
     options: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in rest.split(","))):
         key, equals, value = part.partition("=")
@@ -171,6 +207,10 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
         raise PlayerError(
             f"player {name!r} is unknown; {game.name} knows {', '.join(known_players(game))}"
         )
+    if name in ENGINE_OPTIONS:
+        from ludus.players.engines.external import engine_player
+
+        return engine_player(spec, name, options, game)
     for key in options:
         if key not in OPTIONS[name]:
             has = f"its options are {', '.join(OPTIONS[name])}" if OPTIONS[name] else "it has none"
@@ -216,21 +256,8 @@ def _search_settings(spec: str, options: Mapping[str, str]) -> dict[str, Any]:
             settings["rule"] = value
         elif key in _NUMBERS:
             ours, low, high = _NUMBERS[key]
-            settings[ours] = _number(spec, key, value, low, high, float)
+            settings[ours] = require_number(spec, key, value, low, high, float)
         elif key in _INTEGERS:
             ours, low, high = _INTEGERS[key]
-            settings[ours] = _number(spec, key, value, low, high, int)
+            settings[ours] = require_number(spec, key, value, low, high, int)
     return settings
-
-
-def _number(
-    spec: str, key: str, value: str, low: float, high: float, kind: type[int] | type[float]
-) -> float:
-    try:
-        number = kind(value)
-    except ValueError:
-        number = None
-    if number is None or not low <= number <= high:
-        what = "an integer" if kind is int else "a number"
-        raise PlayerError(f"player {spec!r}: {key}={value} must be {what} in {low:g}..{high:g}")
-    return number
