@@ -169,7 +169,8 @@ class Lanes:
         """Play on for about ``seconds``, or until no game is left.
 
         Turns in progress are finished, so it may take longer by one turn of a group; every call
-        makes at least one turn. Ctrl-C ends the call likewise, with the slots whole.
+        makes at least one turn. Ctrl-C ends the call likewise, with the slots whole; a chooser with
+        a method ``interrupt`` is told, and what it raises then is not told of.
 
         Args:
             seconds: wall-clock time, at least 0.
@@ -205,6 +206,7 @@ class Lanes:
             except BaseException:  # Ctrl-C: the turns in progress must end before it goes on
                 self._stop = True
                 self._changed.notify_all()
+                self._interrupt()
                 while self._working:
                     self._changed.wait()
                 raise
@@ -214,6 +216,12 @@ class Lanes:
                 self._name_games(self._error)
                 raise self._error
             return any(self._queues)
+
+    def _interrupt(self) -> None:
+        """Tell players outside, who may think for long, that nobody waits for them any more."""
+        for player in self._players:
+            if isinstance(player, ExternalPlayer) and hasattr(player.choose, "interrupt"):
+                player.choose.interrupt()
 
     def _place(self, lane: int, group: int, error: BaseException) -> None:
         """Note in an exception where it was raised."""

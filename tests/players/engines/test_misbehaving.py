@@ -222,6 +222,21 @@ time.sleep(1000)
         ludus.stdout.close()
 
 
+def test_ctrl_c_waits_for_no_engine(bad):
+    """One is enough, while an engine hangs that has a minute for its answer."""
+    command = [sys.executable, "-m", "ludus.cli", "match", bad("gtp", "hang"), "random"]
+    with subprocess.Popen(
+        [*command, "--game", "othello", "--pairs", "4", "--lanes", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as ludus:
+        assert wait_for(lambda: len(alive("bad_engine.py")) >= 3)
+        ludus.send_signal(signal.SIGINT)
+        assert ludus.wait(20) == 130
+        assert b"Traceback" not in ludus.stderr.read()
+    assert wait_for(lambda: not alive("bad_engine.py"))
+
+
 def test_ctrl_c_is_not_for_the_engine(bad):
     """The terminal's SIGINT goes to Ludus alone: its engines are in sessions of their own."""
     player = parse_player(bad("nboard", "d3"), OTHELLO)

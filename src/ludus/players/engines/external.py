@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """One process that plays, used by one thread at a time."""
 
-    def choose(self, state: _core.State, key: int) -> int:
+    def greet(self) -> None:
+        """The first words; raises PlayerError."""
+        ...
+
+    def choose(self, state: _core.State) -> int:
         """Its move; raises PlayerError or GameError."""
         ...
 
@@ -33,6 +37,10 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """End the process."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once; by any thread, while it is asked."""
         ...
 
 
@@ -51,10 +59,13 @@ class EngineChooser:
     def __init__(self, start: Callable[[], Engine], game: PlayableGame, passing: int) -> None:
         self._start, self._game, self._passing = start, game, passing
         self._idle: list[Engine] = []
+        self._busy: set[Engine] = set()
         self._lock = threading.Lock()
 
     def __call__(self, states: StateRows, keys: Keys) -> Actions:
         """Actions ``i32[n]`` for packed positions ``u8[n, state_size]``, one after another.
+
+        The keys are of no use: an engine draws its own random numbers.
 
         Raises:
             PlayerError: the engine cannot be started, has ended, hangs, or plays no legal move.
@@ -64,17 +75,29 @@ class EngineChooser:
         if not len(states):
             return actions
         with self._lock:
-            engine = self._idle.pop() if self._idle else None
-        engine = engine or self._start()
+            new = not self._idle
+            engine = self._start() if new else self._idle.pop()
+            self._busy.add(engine)
         try:
-            for i, (packed, key) in enumerate(zip(states, keys.tolist(), strict=True)):
-                actions[i] = self._choose(engine, self._game.rules.state(packed.tobytes()), key)
+            if new:
+                engine.greet()
+            for i, packed in enumerate(states):
+                actions[i] = self._choose(engine, self._game.rules.state(packed.tobytes()))
         except BaseException:
+            with self._lock:
+                self._busy.discard(engine)
             engine.close()
             raise
         with self._lock:
+            self._busy.discard(engine)
             self._idle.append(engine)
         return actions
+
+    def interrupt(self) -> None:
+        """End the engines that are at work, by another thread: nobody waits for their answers."""
+        with self._lock:
+            for engine in self._busy:
+                engine.kill()
 
     def close(self) -> None:
         """End all engines that are not at work; new ones are started when they are needed."""
@@ -83,11 +106,11 @@ class EngineChooser:
         for engine in engines:
             engine.close()
 
-    def _choose(self, engine: Engine, state: _core.State, key: int) -> int:
+    def _choose(self, engine: Engine, state: _core.State) -> int:
         if state.legal().tolist() == [self._passing]:
             engine.passed(state)
             return self._passing
-        return engine.choose(state, key)
+        return engine.choose(state)
 
 
 def engine_player(

@@ -80,33 +80,49 @@ class GtpEngine:
     """One process that speaks GTP.
 
     Raises:
-        PlayerError: it cannot be started, or does not speak the protocol, or not of this game.
+        PlayerError: it cannot be started.
     """
 
     def __init__(
         self, options: EngineOptions, game: PlayableGame, adapter: GtpGame, ways: Ways
     ) -> None:
         self._game, self._adapter, self._ways = game, adapter, ways
-        self._patience = options.patience
+        self._patience, self._seconds = options.patience, options.seconds
         self._process = EngineProcess(options.command, options.name, options.folder)
         self._at: tuple[int, ...] | None = None  # moves on the engine's board
-        self._states: list[_core.State] = []
-        try:
-            self._greet(options)
-        except BaseException:
-            self.close()
-            raise
+
+    def greet(self) -> None:
+        """The first words, once.
+
+        Raises:
+            PlayerError: it does not speak the protocol, or not of this game.
+        """
+        version = self._must("protocol_version")
+        if version not in ("1", "2"):
+            raise self._process.failure(
+                f"it answered {shown(version)} to 'protocol_version'; this is no engine for GTP 2"
+            )
+        known = self._ask("list_commands")
+        if known[0] and "set_game" in known[1].split():
+            self._must(f"set_game {self._adapter.name}")
+        self._must(f"boardsize {self._adapter.size}")
+        if self._seconds is not None:
+            # So many seconds for each single move, from the first one on.
+            self._must(f"time_settings 0 {self._seconds} 1")
 
     def close(self) -> None:
         """End the process."""
         self._process.close()
 
-    def choose(self, state: _core.State, key: int) -> int:
+    def kill(self) -> None:
+        """End it at once; by any thread."""
+        self._process.kill()
+
+    def choose(self, state: _core.State) -> int:
         """The engine's move.
 
         Args:
             state: a decision that is more than a forced pass.
-            key: of no use: an engine draws its own random numbers.
 
         Raises:
             PlayerError: no legal move came back.
@@ -131,20 +147,6 @@ class GtpEngine:
         self._ways.played(state, self._ways.to(state), self._adapter.passing)
 
     # -- inside --------------------------------------------------------------------------------
-
-    def _greet(self, options: EngineOptions) -> None:
-        version = self._must("protocol_version")
-        if version not in ("1", "2"):
-            raise self._process.failure(
-                f"it answered {shown(version)} to 'protocol_version'; this is no engine for GTP 2"
-            )
-        known = self._ask("list_commands")
-        if known[0] and "set_game" in known[1].split():
-            self._must(f"set_game {self._adapter.name}")
-        self._must(f"boardsize {self._adapter.size}")
-        if options.seconds is not None:
-            # So many seconds for each single move, from the first one on.
-            self._must(f"time_settings 0 {options.seconds} 1")
 
     def _catch_up(self, way: tuple[int, ...]) -> None:
         """Play on the engine's board what is missing there."""

@@ -36,7 +36,7 @@ class NBoardEngine:
     """One process that speaks NBoard.
 
     Raises:
-        PlayerError: it cannot be started, or does not speak the protocol.
+        PlayerError: it cannot be started.
     """
 
     def __init__(self, options: EngineOptions, game: PlayableGame, adapter: NBoardGame) -> None:
@@ -45,24 +45,31 @@ class NBoardEngine:
         self._clock = CLOCK if options.clock is None else float(options.clock)
         self._process = EngineProcess(options.command, options.name, options.folder)
         self._pings = 0
-        try:
-            self._send("nboard 2")
-            self._send(f"set depth {DEPTH if options.depth is None else options.depth}")
-            self._ping()
-        except BaseException:
-            self.close()
-            raise
+        self._depth = DEPTH if options.depth is None else options.depth
+
+    def greet(self) -> None:
+        """The first words, once.
+
+        Raises:
+            PlayerError: it does not speak the protocol.
+        """
+        self._send("nboard 2")
+        self._send(f"set depth {self._depth}")
+        self._ping()
 
     def close(self) -> None:
         """End the process."""
         self._process.close()
 
-    def choose(self, state: _core.State, key: int) -> int:
+    def kill(self) -> None:
+        """End it at once; by any thread."""
+        self._process.kill()
+
+    def choose(self, state: _core.State) -> int:
         """The engine's move.
 
         Args:
             state: a decision that is more than a forced pass.
-            key: of no use: an engine draws its own random numbers.
 
         Raises:
             PlayerError: no legal move came back.

@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -55,7 +56,8 @@ class EngineProcess:
 
     def __init__(self, command: Sequence[str], name: str, folder: str | None = None) -> None:
         self.name = name
-        life, self._life = os.pipe()
+        life, mine = os.pipe()
+        self._life = _Life(mine)
         try:
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(_GUARD), str(life), *command],
@@ -68,7 +70,7 @@ class EngineProcess:
                 cwd=folder,
             )
         except OSError as error:
-            os.close(self._life)
+            self._life.end()
             raise PlayerError(f"engine {name} cannot be started: {error.strerror}") from error
         finally:
             os.close(life)
@@ -147,6 +149,10 @@ class EngineProcess:
             os.write(self._in, farewell.encode() + b"\n")
         self._end()
 
+    def kill(self) -> None:
+        """End it at once; by any thread, while another one waits for its answer."""
+        self._life.take()
+
     # -- inside --------------------------------------------------------------------------------
 
     def _wait(self, deadline: float, *, writing: bool = False) -> bool:
@@ -184,13 +190,35 @@ class EngineProcess:
         return f"ended with exit code {code}"
 
 
-def _end(guard: subprocess.Popen[bytes], life: int) -> None:
+class _Life:
+    """Our end of the pipe to the guard: the engine lives as long as nothing comes through it."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """The guard ends the engine."""
+        with self._lock:
+            if self._pipe >= 0:
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(self._pipe, b".")
+
+    def end(self) -> None:
+        """Likewise, and close the pipe."""
+        with self._lock:
+            if self._pipe >= 0:
+                os.close(self._pipe)
+                self._pipe = -1
+
+
+def _end(guard: subprocess.Popen[bytes], life: _Life) -> None:
     """Let the engine go: the end of its input, then of its life."""
     if guard.stdin is not None:
         guard.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         guard.wait(_GRACE)
-    os.close(life)
+    life.end()
     guard.wait()
     for pipe in (guard.stdout, guard.stderr):
         if pipe is not None:
