@@ -19,6 +19,7 @@ void bind_losses(nb::module_& m);
 void bind_oracles(nb::module_& m);
 void bind_othello(nb::module_& m);
 void bind_patterns(nb::module_& m);
+void bind_table_players(nb::module_& m);
 }  // namespace ludus
 
 NB_MODULE(_core, m) {
@@ -46,4 +47,5 @@ NB_MODULE(_core, m) {
   ludus::bind_oracles(m);
   ludus::bind_othello(m);
   ludus::bind_patterns(m);
+  ludus::bind_table_players(m);
 }

@@ -165,8 +165,11 @@ nb::dict as_dict(const TrainFigures& figures) {
   out["white_wins"] = figures.white_wins;
   out["score"] = figures.score;
   out["moves"] = figures.moves;
+  out["scores"] = to_numpy(std::vector<int8_t>(figures.scores));
+  out["lengths"] = to_numpy(std::vector<uint8_t>(figures.lengths));
   out["steps"] = figures.td.steps;
   out["error"] = figures.td.error;
+  out["error_squares"] = figures.td.error_squares;
   out["value"] = figures.td.value;
   out["value_squares"] = figures.td.squares;
   out["lowest"] = figures.td.lowest;

@@ -246,6 +246,8 @@ void TdLearner::count(TrainFigures& figures) {
     figures.black_wins += game.score > 0 ? 1 : 0;
     figures.white_wins += game.score < 0 ? 1 : 0;
     figures.score += game.score;
+    figures.scores.push_back(game.score);
+    figures.lengths.push_back(game.moves);
     figures.moves += game.moves;
     figures.td += figures_[g];
     if (settings_.sample_every > 0 &&

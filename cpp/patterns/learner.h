@@ -52,7 +52,9 @@ struct TrainFigures {
   uint64_t fresh = 0;         // entries (folded) that were updated for the first time
   double play_seconds = 0.0;  // by the clock
   double learn_seconds = 0.0;
-  double busy_seconds = 0.0;  // all threads' time at work, waits excluded
+  double busy_seconds = 0.0;     // all threads' time at work, waits excluded
+  std::vector<int8_t> scores;    // of each game, disc difference for black
+  std::vector<uint8_t> lengths;  // of each game, discs that were put
   std::vector<SampledGame> samples;
   std::vector<TdRepair> repairs;
 };

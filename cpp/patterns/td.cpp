@@ -39,6 +39,7 @@ void check(const TdSettings& s) {
 void TdFigures::operator+=(const TdFigures& other) {
   steps += other.steps;
   error += other.error;
+  error_squares += other.error_squares;
   value += other.value;
   squares += other.squares;
   lowest = std::min(lowest, other.lowest);
@@ -66,6 +67,7 @@ TdFigures find_errors(GameBatch& batch, size_t g, const TdSettings& settings) {
     const float black = step.seat == 0 ? step.value : -step.value;
     ++figures.steps;
     figures.error += std::abs(step.error);
+    figures.error_squares += static_cast<double>(step.error) * step.error;
     figures.value += black;
     figures.squares += static_cast<double>(black) * black;
     figures.lowest = std::min(figures.lowest, black);

@@ -44,7 +44,8 @@ void check(const TdSettings& settings);
 // Sums over the learned steps of some games.
 struct TdFigures {
   uint64_t steps = 0;
-  double error = 0.0;    // of absolute errors, discs
+  double error = 0.0;  // of absolute errors, discs
+  double error_squares = 0.0;
   double value = 0.0;    // of values for black, discs
   double squares = 0.0;  // of their squares
   float lowest = 1e9F;   // value for black

@@ -43,7 +43,7 @@ def at(text: str) -> _core.State:
 def test_registry_lists_what_the_core_has():
     assert game_names() == list(_core.game_names())
     assert get_game("yatzy") is ENTRY
-    with pytest.raises(GameError, match="no game 'go'; the games are: .*yatzy"):
+    with pytest.raises(GameError, match=r"no game 'go'; the games are: .*yatzy"):
         get_game("go")
 
 

@@ -26,8 +26,9 @@ from ludus.arena.schedule import design_effect, next_pairing
 from ludus.arena.seeds import SeedSet
 from ludus.errors import PlayerError, RunError, UserError
 from ludus.games import GameEntry
-from ludus.players import Player, search_player
+from ludus.players import Player, player_of_run
 from ludus.players.identity import Identity, identify, weights_digest
+from ludus.players.search import has_model
 from ludus.runs import Run
 
 BATCH_PAIRS = 32
@@ -39,7 +40,7 @@ FIRST_PAIRS = 8
 CHAMPIONS = 6
 """Champions that play, spread over the run's history."""
 
-_CHAMPION = re.compile(r"champion-(\d+)\.safetensors$")
+_CHAMPION = re.compile(r"(?:champion|tables)-(\d+)\.safetensors$")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def champion_units(run: Run) -> list[int]:
     objects = run.manifest.objects
     paths |= {objects[name].path for name in ("first", "champion") if name in objects}
     found = {int(match[1]) for path in paths if path and (match := _CHAMPION.search(path))}
-    return sorted(unit for unit in found if (run.path / _model_name(unit)).is_file())
+    return sorted(unit for unit in found if has_model(run.path, str(unit)))
 
 
 def spread(units: Sequence[int], count: int) -> list[int]:
@@ -69,10 +70,6 @@ def spread(units: Sequence[int], count: int) -> list[int]:
         return [units[-1]]
     places = np.linspace(0, len(units) - 1, count).round().astype(int)
     return [units[i] for i in sorted(set(places.tolist()))]
-
-
-def _model_name(unit: int) -> str:
-    return f"models/champion-{unit:06d}.safetensors"
 
 
 def champions(
@@ -92,12 +89,8 @@ def champions(
     found = []
     overrides = {} if simulations is None else {"simulations": [simulations]}
     for unit in spread(champion_units(run), count):
-        player = search_player(
-            entry.rules,
-            run.path,
-            model=str(unit),
-            overrides=overrides,
-            name=f"champion-{unit}",
+        player = player_of_run(
+            entry, run.path, model=str(unit), overrides=overrides, name=f"champion-{unit}"
         )
         weights = weights_digest(run.path, str(unit))
         identity = Identity.of(entry.rules, player, "search", weights=weights)
@@ -205,11 +198,11 @@ class Ladder:
         Raises: what a player raised; nothing of the batch is stored then.
         """
         pairing = self.document.pairing(*(self._keys[label] for label in labels))
-        if not self._entry.rules.has_chance and not pairing.seeds:
+        lines = self._entry.match_openings()
+        if not self._entry.rules.has_chance and lines is None and not pairing.seeds:
             pairs = min(pairs, FIRST_PAIRS)
         names = [self.document.players[key].label for key in (pairing.a, pairing.b)]
         seeds = self._seeds(pairing.a, pairing.b, pairing.seeds, pairs)
-        lines = self._entry.match_openings()
         if lines is not None:  # a pairing goes on where it stopped in the list
             lines = np.roll(lines, -pairing.seeds, axis=0)
         started = time.monotonic()

@@ -26,6 +26,7 @@ from ludus.games.othello_position import (
 )
 from ludus.games.othello_records import of_actions, read_transcripts, write_transcripts
 from ludus.games.othello_svg import board_svg
+from ludus.games.othello_tables import chooser
 from ludus.games.othello_wthor import read_wthor, write_wthor
 from ludus.games.registry import Chooser, GameEntry
 
@@ -181,4 +182,5 @@ def entry() -> GameEntry:
         symmetries=symmetries(),
         protocols={"gtp": GTP, "nboard": NBOARD},
         openings=openings,
+        tables=chooser,
     )

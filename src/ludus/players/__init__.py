@@ -21,7 +21,7 @@ from ludus.players.search import (
     settings_of_run,
     uniform_player,
 )
-from ludus.players.spec import PlayableGame, known_players, parse_player
+from ludus.players.spec import PlayableGame, known_players, parse_player, player_of_run
 
 __all__ = [
     "Actions",
@@ -41,6 +41,7 @@ __all__ = [
     "known_players",
     "load_network",
     "parse_player",
+    "player_of_run",
     "policy_player",
     "search_player",
     "searchers",

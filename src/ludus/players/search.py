@@ -136,6 +136,15 @@ def model_file(run: Path, model: str) -> Path:
     return path
 
 
+def has_model(run: Path, model: str) -> bool:
+    """Whether there is such a file, see :func:`model_file`."""
+    try:
+        model_file(run, model)
+    except RunError:
+        return False
+    return True
+
+
 def search_player(
     game: _core.Game,
     run: str | Path,

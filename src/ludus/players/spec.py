@@ -195,9 +195,7 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
     """
     if spec and ":" not in spec and spec not in game.players and spec not in OPTIONS:
         if Path(spec).is_dir():
-            if is_table_run(Path(spec)):
-                return table_player(game, spec, name=spec)
-            return search_player(game.rules, spec, name=spec)
+            return player_of_run(game, spec, name=spec)
         if "/" in spec:
             raise PlayerError(f"player {spec!r} is no run directory that exists")
     name, options = split_spec(spec)
@@ -242,6 +240,31 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
         backend=backend,
         name=spec,
     )
+
+
+def player_of_run(
+    game: PlayableGame,
+    run: str | Path,
+    *,
+    model: str = "champion",
+    overrides: Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> Player:
+    """What a run has learned, as a player: a network with the run's search, or pattern tables.
+
+    Args:
+        game: that it is to play.
+        run: the run directory.
+        model: see :func:`ludus.players.search.load_network`.
+        overrides: settings of the search, where there is one.
+        name: for reports.
+
+    Raises:
+        RunError: no such run or model; also its subclasses for damaged or foreign files.
+    """
+    if is_table_run(Path(run)):
+        return table_player(game, run, model=model, name=name)
+    return search_player(game.rules, run, model=model, overrides=overrides, name=name)
 
 
 def _search_settings(spec: str, options: Mapping[str, str]) -> dict[str, Any]:

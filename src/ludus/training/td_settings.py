@@ -85,7 +85,7 @@ class TdSettings(Section):
         1000,
         ge=0,
         json_schema_extra=may_change(),
-        description="One game in so many is kept in games/, as a transcript; 0: none.",
+        description="One game in so many is kept in logs/games.ndjson; 0: none.",
     )
 
     @model_validator(mode="after")

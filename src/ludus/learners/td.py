@@ -1,0 +1,401 @@
+"""TD(lambda) on pattern tables: batches of self-play, learned from in the order of the games.
+
+The arithmetic is compiled (``cpp/patterns/td.h`` says the method and its sources). Here are its
+options, sums over batches, and the learner's state as arrays. Nothing depends on the number of
+threads, nor on where a training is interrupted: batches begin at multiples of their size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ludus import _core
+from ludus.errors import UserError, VersionError
+from ludus.games.pattern_tables import described, fold
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TdOptions:
+    """How a learner learns; errors and rates in discs.
+
+    Attributes:
+        patterns: ``standard``, or a file with a pattern a line.
+        trace_lambda: share of the later targets in a target.
+        learning_rate: Adam's step by number of the game.
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+        adam_epsilon: added to the root.
+        error_clip: bound of a TD error.
+        batch_games: games played on the same tables.
+        epsilon: share of random moves by number of the game.
+        opening: games begin with up to so many random moves, each number as likely.
+        cut: whether targets end at random moves.
+        sample_every: one game in so many is kept; 0 for none.
+    """
+
+    patterns: str
+    trace_lambda: float
+    learning_rate: Callable[[int], float]
+    beta1: float
+    beta2: float
+    adam_epsilon: float
+    error_clip: float
+    batch_games: int
+    epsilon: Callable[[int], float]
+    opening: int = 0
+    cut: bool = True
+    sample_every: int = 1000
+
+    def pattern_set(self) -> _core.PatternSet:
+        """The patterns.
+
+        Raises:
+            UserError: a file that cannot be read.
+            GameError: patterns that cannot be; the sentence names line and reason.
+        """
+        if self.patterns == "standard":
+            return _core.PatternSet.standard()
+        try:
+            text = Path(self.patterns).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"the pattern set {self.patterns} cannot be read: {error}") from None
+        return _core.PatternSet.parse(text)
+
+
+@dataclass
+class TdSums:
+    """What games add up to; exact in any order up to 2**53 but for the errors.
+
+    Attributes:
+        games: number of them.
+        plies: of all games.
+        draws: games without a winner.
+        wins: of black.
+        differences: discs of black less those of white.
+        difference_squares: of them.
+        updates: positions learned from.
+        errors: sum of absolute TD errors in discs.
+        error_squares: sum of their squares.
+        values: sum of the positions' values for black in discs.
+        value_squares: sum of their squares.
+    """
+
+    games: int = 0
+    plies: int = 0
+    draws: int = 0
+    wins: int = 0
+    differences: float = 0.0
+    difference_squares: float = 0.0
+    updates: int = 0
+    errors: float = 0.0
+    error_squares: float = 0.0
+    values: float = 0.0
+    value_squares: float = 0.0
+
+    def add(self, other: TdSums) -> None:
+        """Count what another has counted."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
+
+    @property
+    def error(self) -> float | None:
+        """Mean absolute TD error in discs; None before the first update."""
+        return self.errors / self.updates if self.updates else None
+
+    @property
+    def error_variance(self) -> float | None:
+        """Mean squared TD error in discs squared; None before the first update."""
+        return self.error_squares / self.updates if self.updates else None
+
+    @property
+    def value_variance(self) -> float | None:
+        """Variance of the positions' values in discs squared; None before the first update."""
+        if not self.updates:
+            return None
+        mean = self.values / self.updates
+        return self.value_squares / self.updates - mean * mean
+
+    @property
+    def score_variance(self) -> float | None:
+        """Variance of the disc difference; None before the first game."""
+        if not self.games:
+            return None
+        mean = self.differences / self.games
+        return self.difference_squares / self.games - mean * mean
+
+    @property
+    def first_rate(self) -> float:
+        """Win rate of black, draws half."""
+        return (self.wins + self.draws / 2) / max(1, self.games)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a call of :meth:`TdLearner.train` did.
+
+    Attributes:
+        differences: of each game in order, black's discs less white's, i8[games].
+        plies: of each game, passes left out, u8[games].
+        batches: number of them.
+        sums: over all of it.
+        seconds: mean of the threads' time at work.
+        transcripts: of sampled games, by number.
+    """
+
+    differences: npt.NDArray[np.int8]
+    plies: npt.NDArray[np.uint8]
+    batches: int
+    sums: TdSums
+    seconds: float
+    transcripts: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Visits:
+    """How much of the tables has been learned.
+
+    Attributes:
+        share: of entries, foldings counted once, with an update.
+        mean: updates of all entries.
+        mean_visited: updates of those with one.
+    """
+
+    share: float
+    mean: float
+    mean_visited: float
+
+
+_SQUARES = tuple(f"{file}{rank}" for rank in range(1, 9) for file in "abcdefgh")
+_FIELDS = ("weight", "first", "second", "steps")
+"""What is kept of an entry: its weight in discs, Adam's moments, Adam's steps."""
+
+
+class TdLearner:
+    """Tables under training.
+
+    Attributes:
+        options: see there; those of play may be replaced between two calls of :meth:`train`.
+        tables: as they are now; they may be asked from any thread.
+        rate: Adam's step in discs of the newest batch.
+        epsilon: share of random moves of the newest batch.
+    """
+
+    def __init__(self, options: TdOptions, seed: int) -> None:
+        """Neutral tables.
+
+        Args:
+            options: of play and learning.
+            seed: of the random moves, with the numbers of the games.
+
+        Raises:
+            UserError, GameError: as of :meth:`TdOptions.pattern_set`.
+        """
+        self.options = options
+        self.patterns = options.pattern_set()
+        self._core = _core.TdLearner(
+            self.patterns,
+            seed=seed,
+            batch=options.batch_games,
+            sample_every=options.sample_every,
+            trace_lambda=options.trace_lambda,
+            cut=options.cut,
+            clip=options.error_clip,
+            beta1=options.beta1,
+            beta2=options.beta2,
+            adam_epsilon=options.adam_epsilon,
+        )
+        self.rate = options.learning_rate(0)
+        self.epsilon = options.epsilon(0)
+
+    @property
+    def games(self) -> int:
+        """Games learned from; whole batches."""
+        return int(self._core.games)
+
+    @property
+    def tables(self) -> _core.PatternTables:
+        """As they are now."""
+        tables: _core.PatternTables = self._core.tables
+        return tables
+
+    @property
+    def parameters(self) -> int:
+        """Weights, foldings counted once."""
+        return int(self.patterns.slots) * int(self.patterns.stages)
+
+    def train(self, until: int, *, seconds: float = 1e9, threads: int = 1) -> Played:
+        """Play and learn.
+
+        Args:
+            until: at least so many games in all; the last batch is whole.
+            seconds: about so long; a batch that is not finished goes on with the next call.
+            threads: that play and learn; they change no result.
+        """
+        options, begun = self.options, time.monotonic()
+        sums = TdSums()
+        scores: list[npt.NDArray[np.int8]] = []
+        plies: list[npt.NDArray[np.uint8]] = []
+        transcripts: dict[int, str] = {}
+        busy, batches = 0.0, 0
+        while self.games < until:
+            left = seconds - (time.monotonic() - begun)
+            if left <= 0.0:
+                break
+            first = self.games
+            self.rate, self.epsilon = options.learning_rate(first), options.epsilon(first)
+            found = self._core.train(
+                first + options.batch_games,
+                left,
+                epsilon=self.epsilon,
+                opening=options.opening,
+                rate=self.rate,
+                threads=threads,
+            )
+            busy += found["busy_seconds"] / threads
+            if not found["games"]:
+                continue
+            batches += 1
+            scores.append(found["scores"])
+            plies.append(found["lengths"])
+            apart = found["scores"].astype(np.int64)
+            sums.add(
+                TdSums(
+                    games=len(apart),
+                    plies=int(found["lengths"].sum()),
+                    draws=int((apart == 0).sum()),
+                    wins=int((apart > 0).sum()),
+                    differences=float(apart.sum()),
+                    difference_squares=float((apart * apart).sum()),
+                    updates=int(found["steps"]),
+                    errors=float(found["error"]),
+                    error_squares=float(found["error_squares"]),
+                    values=float(found["value"]),
+                    value_squares=float(found["value_squares"]),
+                )
+            )
+            for sample in found["samples"]:
+                transcripts[int(sample["number"])] = "".join(
+                    _SQUARES[action] for action in sample["actions"] if action < len(_SQUARES)
+                )
+        return Played(
+            differences=np.concatenate(scores) if scores else np.empty(0, np.int8),
+            plies=np.concatenate(plies) if plies else np.empty(0, np.uint8),
+            batches=batches,
+            sums=sums,
+            seconds=busy,
+            transcripts=transcripts,
+        )
+
+    # -- state --------------------------------------------------------------------------------
+
+    def state(self) -> Arrays:
+        """All that going on needs: what is kept of the entries that were ever updated.
+
+        Returns: ``games`` u64[1], ``seen`` u8 (a bit an entry, in order), and for the entries seen
+            ``weight``, ``first``, ``second`` f32, ``steps`` and ``updates`` u32.
+        """
+        entries, updates = self._entries()
+        seen = updates > 0
+        kept = entries[seen]
+        return {
+            "games": np.array([self.games], np.uint64),
+            "seen": np.packbits(seen, bitorder="little"),
+            **{
+                name: kept[:, column].copy().view(np.float32)
+                for column, name in enumerate(_FIELDS[:3])
+            },
+            "steps": kept[:, 3].copy(),
+            "updates": updates[seen],
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go on where :meth:`state` was taken.
+
+        Raises:
+            VersionError: of another pattern set, or arrays that do not fit together.
+        """
+        entries, updates = self._entries()
+        try:
+            seen = np.unpackbits(arrays["seen"], bitorder="little", count=len(updates)).astype(bool)
+            columns = [arrays[name].astype(np.float32).view(np.uint32) for name in _FIELDS[:3]]
+            columns.append(arrays["steps"].astype(np.uint32))
+            games, counts = int(arrays["games"][0]), arrays["updates"]
+        except (KeyError, IndexError, ValueError) as error:
+            raise VersionError(f"this is no state of a TD learner: {error}") from error
+        if len(arrays["seen"]) != -(-len(updates) // 8) or any(
+            len(column) != int(seen.sum()) for column in (*columns, counts)
+        ):
+            raise VersionError("the learner's state is that of another pattern set")
+        entries[:], updates[:] = 0, 0
+        entries[seen] = np.stack(columns, axis=1)
+        updates[seen] = counts
+        self._core.restore(games)
+
+    def begin(self, weights: Arrays) -> None:
+        """Start from the tables of another training: their weights, no moments, no games.
+
+        Raises:
+            VersionError: of another pattern set.
+        """
+        folded = weights.get("weights")
+        shape = (int(self.patterns.stages), int(self.patterns.slots))
+        if folded is None or folded.shape != shape:
+            raise VersionError(
+                f"these tables are {None if folded is None else folded.shape}, those of this "
+                f"pattern set {shape}"
+            )
+        entries, updates = self._entries()
+        entries[:], updates[:] = 0, 0
+        discs = (folded.astype(np.float32).reshape(-1) - 32768.0) / 256.0
+        entries[:, 0] = discs.view(np.uint32)
+        self._core.restore(0)
+
+    def _entries(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        """Views of entries ``u32[n, 4]`` (floats as their bits) and of updates ``u32[n]``."""
+        entries, updates = self._core.entries(), self._core.updates()
+        return entries.reshape(-1, 4), updates.reshape(-1)
+
+    # -- tables -------------------------------------------------------------------------------
+
+    def model(self) -> Arrays:
+        """``weights`` u16[stages, slots]: the tables, folded by the patterns' own symmetries."""
+        return {"weights": fold(self.patterns, self.tables.all())}
+
+    def about(self) -> dict[str, Any]:
+        """JSON that says what the tables of :meth:`model` are."""
+        return {
+            "patterns": [
+                {
+                    "name": pattern["name"],
+                    "squares": [_SQUARES[square] for square in pattern["placements"][0]],
+                }
+                for pattern in described(self.patterns)
+            ],
+            "patterns_digest": self.patterns.digest,
+            "stages": int(self.patterns.stages),
+        }
+
+    def visits(self) -> Visits:
+        """How much of the tables has been learned."""
+        _, updates = self._entries()
+        seen, total = int(np.count_nonzero(updates)), int(updates.sum(dtype=np.int64))
+        return Visits(seen / len(updates), total / len(updates), total / max(1, seen))
+
+    def memory(self) -> dict[str, int]:
+        """Bytes: ``pattern_tables``, ``adam_state`` (weights and moments), ``update_counts``."""
+        found = self._core.bytes()
+        return {
+            "pattern_tables": int(found["tables"]),
+            "adam_state": int(found["entries"]),
+            "update_counts": int(found["updates"]),
+            "games_in_hand": int(found["games"]),
+        }

@@ -1,0 +1,1 @@
+"""Training of pattern tables by temporal differences; no torch."""

@@ -1,0 +1,178 @@
+"""Pattern tables trained by the loop: Othello from nothing, the same whatever happens."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from tests.training.tiny import Crash, environment
+
+from ludus.errors import ConfigError
+from ludus.games import get_game
+from ludus.players import parse_player
+from ludus.players.tables import load_tables
+from ludus.runs import Run, list_checkpoints, read_checkpoint, read_ndjson, read_status
+from ludus.training.birth import open_session
+from ludus.training.loop import Loop
+from ludus.training.messages import Sender
+from ludus.training.request import TrainRequest
+
+SETTINGS = (
+    "selfplay.games_per_iteration=1024",
+    "evaluation.pairs=8",
+    "evaluation.opponents=[first, previous, random]",
+    "td.batch_games=64",
+    "td.record_every=100",
+    "runtime.unit_seconds=0.005",
+    "run.checkpoint_every=1",
+)
+
+
+def train(path, *more, crash_at=None, commit_always=False, **options):
+    """Train in this process; None when it was crashed after so many units."""
+    settings = () if (path / "manifests").is_dir() else SETTINGS
+    asked = TrainRequest.make(
+        "othello", run=path, assignments=[*settings, *more], environment={}, **options
+    )
+    session = open_session(asked, lambda text: None)
+    units = 0
+
+    def stop_asked():
+        nonlocal units
+        units += 1
+        if commit_always:
+            session.run.cadence.seconds, session.run.cadence.share = 0.0, 1.0
+        if crash_at is not None and units > crash_at:
+            raise Crash
+        return False
+
+    try:
+        return Loop(session, asked, Sender(None), stop_asked).run()
+    except Crash:
+        return None
+    finally:
+        session.run.close()
+
+
+def digests(path):
+    objects = Run.open(path, write=False).manifest.objects
+    return {name: ref.sha256 for name, ref in objects.items() if name != "iterations"}
+
+
+def transcripts(path):
+    records, _ = read_ndjson(path / "logs/games.ndjson")
+    return [(one["step"], one["moves"]) for one in records if one["event"] == "transcript"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tables") / "run"
+    assert train(path, "runtime.lanes=1", iterations=2).state == "done"
+    return path
+
+
+def test_a_run_is_whole(trained):
+    run = Run.open(trained, write=False)
+    counters = run.manifest.counters
+    assert counters["selfplay_games"] == 2048
+    assert counters["train_step"] == 2048 // 64
+    assert 50 * 2048 < counters["plies"] <= 61 * 2048
+    assert 0 < counters["samples"] <= counters["plies"]
+    one, two = run.iterations
+    assert two["train"]["loss_total"] > 0 and 0 < two["selfplay"]["coverage"] < 1
+    assert two["selfplay"]["coverage"] > one["selfplay"]["coverage"]
+    assert set(two["evaluate"]["results"]) == {"first", "previous", "random"}
+    assert two["evaluate"]["results"]["random"]["win_rate"] > 0.6
+    assert two["evaluate"]["results"]["random"]["distinct_games"] > 8
+    assert read_status(trained)["phases"] == ["selfplay", "evaluate"]
+    events = {record["event"] for record in read_ndjson(trained / "logs/metrics.ndjson")[0]}
+    assert {"selfplay_iter", "game_stats", "evaluation", "rating", "health"} <= events
+    games = transcripts(trained)
+    assert [game for game, _ in games] == list(range(0, 2048, 100))
+    assert all(60 < len(moves) <= 120 for _, moves in games)
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_threads_and_interruptions_change_no_bit(trained, tmp_path, lanes):
+    path = tmp_path / "run"
+    threads = f"runtime.lanes={lanes}"
+    for crash in (2, 5, 9):
+        train(path, threads, crash_at=crash, commit_always=True, iterations=2)
+    assert train(path, threads, iterations=2).state == "done"
+    assert digests(path) == digests(trained)
+    assert transcripts(path) == transcripts(trained)
+
+
+def test_a_limit_of_games_ends_in_the_middle_of_an_iteration(trained, tmp_path):
+    path = tmp_path / "run"
+    ending = train(path, games=1500)
+    assert ending.state == "done"
+    assert Run.open(path, write=False).manifest.counters["selfplay_games"] == 1536  # whole batches
+    assert train(path, iterations=2).state == "done"
+    assert digests(path) == digests(trained)
+
+
+def test_checkpoints_hold_all_of_it_and_begin_another_run(trained, tmp_path):
+    (entry,) = list_checkpoints(trained)[-1:]
+    _, header = read_checkpoint(trained / entry.path)
+    champion, meta = load_tables(trained)
+    again, described = load_tables(trained / entry.path)
+    assert all(np.array_equal(again[name], champion[name]) for name in champion)
+    assert described["patterns"] == meta["patterns"]
+    assert header.meta["counters"]["selfplay_games"] == 2048
+    child = tmp_path / "child"
+    assert train(child, iterations=0, init_from=trained / entry.path) is not None
+    begun, _ = load_tables(child, "first")
+    assert all(np.array_equal(begun[name], champion[name]) for name in champion)
+
+
+def test_tables_play_by_specification(trained):
+    game = get_game("othello")
+    start = game.rules.initial()
+    states = np.frombuffer(start.packed(), np.uint8)[None, :]
+    keys = np.zeros(1, np.uint64)
+    for spec in (str(trained), f"td:run={trained}", f"td:run={trained},model=1024"):
+        player = parse_player(spec, game)
+        assert int(player.choose(states, keys)[0]) in start.legal()
+
+
+def test_no_torch_is_loaded(tmp_path):
+    program = (
+        "import sys\n"
+        "from ludus.training.api import train\n"
+        f"done = train('othello', run={str(tmp_path / 'run')!r}, games=64, "
+        "settings={'selfplay.games_per_iteration': 64, 'td.batch_games': 64, "
+        "'evaluation.pairs': 2, 'evaluation.opponents': ['random', 'corners']})\n"
+        "print(done.state, 'torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "done False\n"
+
+
+def test_a_bad_pattern_file_is_refused_with_its_line(tmp_path):
+    file = tmp_path / "patterns.txt"
+    file.write_text("edge: a1 b1 c1\ncorner: a1 b1 b1\n")
+    with pytest.raises(Exception, match=r"corner") as caught:
+        train(tmp_path / "run", f"td.patterns={file}", iterations=1)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run/manifests").exists()
+    with pytest.raises(ConfigError, match="epsilon"):
+        train(tmp_path / "other", "td.epsilon.start=1.5", iterations=1)
+
+
+def test_the_reports_of_a_table_run(trained):
+    from ludus.monitor.statistics import RunStatistics
+
+    found = RunStatistics(trained).convergence()
+    assert 0 < found["pattern_coverage"] < 100 and found["mean_updates"] > 0
+    assert -64 <= found["score_difference"] <= 64
+    memory = RunStatistics(trained).memory()
+    assert memory["pattern_tables"] > 10 and memory["adam_state"] > 10
+    assert json.loads((trained / "run.json").read_text())["iterations"]
