@@ -48,7 +48,7 @@ ENTRY = Entry()
 
 
 def test_names():
-    assert known_players(ENTRY) == ["random", "uniform", "search", "policy", "td", "person", "first"]
+    assert known_players(ENTRY) == ["random", "uniform", "search", "policy", "person", "first"]
     assert isinstance(parse_player("random", ENTRY), RandomPlayer)
     player = parse_player("first", ENTRY)
     assert isinstance(player, ExternalPlayer)
@@ -87,7 +87,7 @@ def test_evaluation_has_no_noise_and_no_temperature():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("nobody", ["'nobody' is unknown", "random, uniform, search, policy, td, person, first"]),
+        ("nobody", ["'nobody' is unknown", "random, uniform, search, policy, person, first"]),
         ("", ["no name"]),
         (":sims=3", ["no name"]),
         ("random:sims=3", ["no option 'sims'", "it has none"]),

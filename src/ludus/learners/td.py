@@ -1,8 +1,7 @@
 """TD(lambda) on pattern tables: batches of self-play, learned from in the order of the games.
 
-The arithmetic is compiled (``cpp/patterns/td.h`` says the method and its sources). Here are its
-options, sums over batches, and the learner's state as arrays. Nothing depends on the number of
-threads, nor on where a training is interrupted: batches begin at multiples of their size.
+The arithmetic is compiled (``cpp/patterns/td.h``: method and sources). Here are its options, sums,
+and the learner's state as arrays. Threads and interruptions change nothing.
 """
 
 from __future__ import annotations
@@ -164,7 +163,7 @@ class Visits:
     """How much of the tables has been learned.
 
     Attributes:
-        share: of entries, foldings counted once, with an update.
+        share: of entries with an update.
         mean: updates of all entries.
         mean_visited: updates of those with one.
     """
