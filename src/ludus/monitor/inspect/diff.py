@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus.errors import RunError, UserError
-from ludus.players.search import model_file
 from ludus.runs import Run, is_run, read_checkpoint
+from ludus.runs.models import model_file
 from ludus.runs.tensors import decode
 
 Tensors = Mapping[str, npt.NDArray[Any]]
