@@ -4,33 +4,18 @@ import threading
 
 import numpy as np
 import pytest
+from tests.learners.few_patterns import few_patterns
 
 from ludus import _core
 from ludus.errors import GameError, RunError, UserError
 from ludus.evaluators.tables import DISC, NEUTRAL, TableEvaluator
 from ludus.games import get_game
 from ludus.games.othello_position import SQUARES, Discs
-from ludus.learners.td import TdLearner, TdOptions
-
-TEXT = "edge: a1 b1 c1 d1 e1 f1 g1 h1\ncorner: a1 b1 c1 a2 b2 a3\ndiagonal: a1 b2 c3 d4"
 
 
 @pytest.fixture(scope="module")
 def learner(tmp_path_factory):
-    patterns = tmp_path_factory.mktemp("patterns") / "few.txt"
-    patterns.write_text(TEXT)
-    options = TdOptions(
-        patterns=str(patterns),
-        trace_lambda=0.3,
-        learning_rate=lambda game: 0.1,
-        beta1=0.9,
-        beta2=0.999,
-        adam_epsilon=1e-8,
-        error_clip=32.0,
-        batch_games=64,
-        epsilon=lambda game: 0.1,
-    )
-    made = TdLearner(options, seed=3)
+    made = few_patterns(tmp_path_factory.mktemp("patterns"))
     made.train(1024)
     return made
 
