@@ -64,7 +64,7 @@ def compare_tables(
         UserError: tables of different patterns.
     """
     old, new = _folded(before, after)
-    change = (new.astype(np.int32) - old) / np.float32(DISC)
+    change = (new.astype(np.int32) - old).astype(np.float32) / np.float32(DISC)
     patterns = described(before.set)
     return {
         **_figures(change),
@@ -160,7 +160,8 @@ def find_table_anomalies(
     """Sudden large changes, and weights at the bound.
 
     A change is odd when it is larger than ``discs`` and than ``times`` the median of its pattern
-    and stage (of what changed there, if that is ten weights or more). Tables that were neutral before have only learned.
+    and stage (of what changed there, if that is ten weights or more). Tables that were neutral
+    before have only learned.
 
     Args:
         before: tables.
