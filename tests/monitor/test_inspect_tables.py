@@ -10,11 +10,13 @@ from ludus.errors import GameError, RunError, UserError
 from ludus.evaluators.tables import NEUTRAL, TableEvaluator
 from ludus.games.othello_position import Discs
 from ludus.games.othello_records import parse_transcript
-from ludus.monitor.inspect.learning import (
+from ludus.monitor.inspect.learned_csv import (
     ENTRY_COLUMNS,
     MOVE_COLUMNS,
     export_entries,
     export_moves,
+)
+from ludus.monitor.inspect.learning import (
     learner_of,
     replay_updates,
     trace_game,

@@ -8,7 +8,7 @@ counts for an earlier position, is :meth:`GameTrace.shares`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
-from ludus.errors import RunError, UserError
+from ludus.errors import RunError
 from ludus.games.othello_position import SQUARES
 from ludus.games.othello_records import parse_transcript, play
 from ludus.games.pattern_tables import described
 from ludus.learners.td import TdLearner
-from ludus.monitor.inspect.patterns import discs_of
 from ludus.monitor.inspect.table_changes import entry_document, entry_text
 
 _F = np.float32
@@ -340,89 +339,3 @@ def updates_text(updates: Sequence[EntryUpdate], top: int = 20) -> str:
             f"{one.gradient:+.3f}, step {one.steps}"
         )
     return "\n".join(lines + [f"... and {len(updates) - top} more"] * (len(updates) > top))
-
-
-MOVE_COLUMNS: Final = ("game", *TracedMove.__dataclass_fields__)
-"""Of :func:`export_moves`."""
-
-ENTRY_COLUMNS: Final = ("pattern", "stage", "index", "weight", "discs", "updates", "steps")
-"""Of :func:`export_entries`."""
-
-
-def export_moves(
-    tables: _core.PatternTables,
-    games: Sequence[str | Sequence[int]],
-    target: Path,
-    *,
-    trace_lambda: float = 0.3,
-    cut: bool = True,
-) -> int:
-    """Training data of games as CSV: a row a move with value, target and error.
-
-    Args:
-        tables: that judge.
-        games: transcripts, or actions.
-        target: a new file.
-        trace_lambda: share of the later targets in a target.
-        cut: whether a target ends at a move that was not the best.
-
-    Returns: the number of rows.
-
-    Raises:
-        GameError: see :func:`trace_game`.
-        RunError: the file exists, or cannot be written.
-    """
-    from ludus.monitor.inspect.tables import as_csv, write_new
-
-    rows = [
-        {"game": number, **asdict(move)}
-        for number, game in enumerate(games)
-        for move in trace_game(tables, game, trace_lambda=trace_lambda, cut=cut).moves
-    ]
-    write_new(target, as_csv(MOVE_COLUMNS, rows))
-    return len(rows)
-
-
-def export_entries(learner: TdLearner, target: Path, *, stage: int | None = None) -> int:
-    """What a learner has learned as CSV: a row an entry that was ever updated.
-
-    Args:
-        learner: at rest.
-        target: a new file.
-        stage: only this one; all stages of a long training are millions of rows.
-
-    Returns: the number of rows.
-
-    Raises:
-        UserError: no such stage.
-        RunError: the file exists, or cannot be written.
-    """
-    from ludus.monitor.inspect.tables import as_csv, write_new
-
-    patterns = learner.patterns
-    if stage is not None and not 0 <= stage < patterns.stages:
-        raise UserError(f"there is no stage {stage}; stages are 0 to {patterns.stages - 1}")
-    shape = (int(patterns.stages), int(patterns.slots))
-    entries, counts = learner.entries()
-    updates, steps = counts.reshape(shape), entries.reshape(*shape, 4)[:, :, 3]
-    rows: list[dict[str, Any]] = []
-    for at in range(patterns.stages) if stage is None else (stage,):
-        for number, one in enumerate(described(patterns)):
-            _, index = np.unique(patterns.slots_of(number), return_index=True)
-            weights = learner.tables.weights(number, at)
-            part = slice(one["first_slot"], one["first_slot"] + one["slots"])
-            for slot in np.flatnonzero(updates[at, part]).tolist():
-                weight = int(weights[index[slot]])
-                rows.append(
-                    {
-                        "pattern": number,
-                        "stage": at,
-                        "index": int(index[slot]),
-                        "weight": weight,
-                        "discs": discs_of(weight),
-                        "updates": int(updates[at, part][slot]),
-                        "steps": int(steps[at, part][slot]),
-                    }
-                )
-    write_new(target, as_csv(ENTRY_COLUMNS, rows))
-    return len(rows)
