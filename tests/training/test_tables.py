@@ -26,6 +26,7 @@ SETTINGS = (
     "td.record_every=100",
     "runtime.unit_seconds=0.005",
     "run.checkpoint_every=1",
+    "guards.memory_mb=8000",  # this process holds the tables of many runs
 )
 
 

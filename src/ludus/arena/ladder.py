@@ -28,8 +28,8 @@ from ludus.errors import PlayerError, RunError, UserError
 from ludus.games import GameEntry
 from ludus.players import Player, player_of_run
 from ludus.players.identity import Identity, identify, weights_digest
-from ludus.players.search import has_model
 from ludus.runs import Run
+from ludus.runs.models import has_model
 
 BATCH_PAIRS = 32
 """Seed pairs of a batch."""

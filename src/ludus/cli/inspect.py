@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ludus.cli import inspecting
+from ludus.cli import inspect_tables, inspecting
 from ludus.cli.output import note, print_json, say
 from ludus.cli.playing import GAME_HELP, game_of, prepare_threads
 from ludus.cli.status import chosen_run
@@ -34,6 +34,8 @@ def register(app: typer.Typer) -> None:
     group.command("game")(game)
     group.command("anomalies")(anomalies)
     group.command("metrics")(metrics)
+    group.command("pattern")(inspect_tables.pattern)
+    group.command("updates")(inspect_tables.updates)
     app.add_typer(group, name="inspect")
 
 

@@ -157,6 +157,10 @@ def diff_text(document: Mapping[str, Any], top: int) -> str:
         if document[key]:
             cells = [(one["key"], one["first"], one["second"]) for one in document[key]]
             lines += ["", f"{key} that differ", _indent(table((key, "first", "second"), cells))]
+    if document["tables"]:
+        from ludus.monitor.inspect.table_changes import changes_text
+
+        lines += ["", _lines(changes_text(document["tables"]))]
     return "\n".join(lines)
 
 

@@ -302,7 +302,7 @@ class TdLearner:
         Returns: ``games`` u64[1], ``seen`` u8 (a bit an entry, in order), and for the entries seen
             ``weight``, ``first``, ``second`` f32, ``steps`` and ``updates`` u32.
         """
-        entries, updates = self._entries()
+        entries, updates = self.entries()
         seen = updates > 0
         kept = entries[seen]
         return {
@@ -322,7 +322,7 @@ class TdLearner:
         Raises:
             VersionError: of another pattern set, or arrays that do not fit together.
         """
-        entries, updates = self._entries()
+        entries, updates = self.entries()
         try:
             seen = np.unpackbits(arrays["seen"], bitorder="little", count=len(updates)).astype(bool)
             columns = [arrays[name].astype(np.float32).view(np.uint32) for name in _FIELDS[:3]]
@@ -352,13 +352,13 @@ class TdLearner:
                 f"these tables are {None if folded is None else folded.shape}, those of this "
                 f"pattern set {shape}"
             )
-        entries, updates = self._entries()
+        entries, updates = self.entries()
         entries[:], updates[:] = 0, 0
         discs = (folded.astype(np.float32).reshape(-1) - 32768.0) / 256.0
         entries[:, 0] = discs.view(np.uint32)
         self._core.restore(0)
 
-    def _entries(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    def entries(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
         """Views of entries ``u32[n, 4]`` (floats as their bits) and of updates ``u32[n]``."""
         entries, updates = self._core.entries(), self._core.updates()
         return entries.reshape(-1, 4), updates.reshape(-1)
@@ -385,7 +385,7 @@ class TdLearner:
 
     def visits(self) -> Visits:
         """How much of the tables has been learned."""
-        _, updates = self._entries()
+        _, updates = self.entries()
         seen, total = int(np.count_nonzero(updates)), int(updates.sum(dtype=np.int64))
         return Visits(seen / len(updates), total / len(updates), total / max(1, seen))
 

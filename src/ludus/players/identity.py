@@ -16,9 +16,9 @@ from typing import Any
 from ludus import _core
 from ludus.errors import RunError
 from ludus.players.player import Player, SearchPlayer
-from ludus.players.search import model_file
 from ludus.players.spec import OPTIONS, PlayableGame, parse_player, split_spec
 from ludus.runs import Run
+from ludus.runs.models import model_file
 from ludus.runs.objects import hash_file
 
 

@@ -8,23 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from ludus.errors import CorruptError, PlayerError, RunError
+from ludus.errors import PlayerError
+from ludus.evaluators.tables import KIND, load_tables
 from ludus.players.player import ExternalPlayer
 
 if TYPE_CHECKING:
     from ludus.players.spec import PlayableGame
-
-Arrays = dict[str, npt.NDArray[Any]]
-
-KIND = "tables"
-"""Kind of the object, and first part of the name of the file, that holds pattern tables."""
-
-_PREFIX = "champion/"
 
 
 def is_table_run(path: Path) -> bool:
@@ -35,55 +26,6 @@ def is_table_run(path: Path) -> bool:
         return False
     champion = Run.open(path, write=False).manifest.objects.get("champion")
     return champion is not None and champion.kind == KIND
-
-
-def load_tables(source: str | Path, model: str = "champion") -> tuple[Arrays, dict[str, Any]]:
-    """Arrays of pattern tables, verified, and the JSON that describes them.
-
-    Args:
-        source: a run directory, a checkpoint (``.ckpt``) or a file of ``models/``.
-        model: of a run: ``champion``, ``first``, a unit's number, or a file as named.
-
-    Raises:
-        RunError: neither of these, no such model, or damaged; also its subclasses.
-    """
-    from ludus.players.search import model_file
-    from ludus.runs import Run, is_run, read_checkpoint
-    from ludus.runs.tensors import decode
-
-    path = Path(source)
-    if not is_run(path):
-        if not path.is_file():
-            raise RunError(f"{path} is neither a run nor a file of pattern tables")
-        if path.suffix == ".ckpt":
-            found, header = read_checkpoint(path)
-            arrays = {
-                name.removeprefix(_PREFIX): np.asarray(array)
-                for name, array in found.items()
-                if name.startswith(_PREFIX)
-            }
-            return arrays, dict((header.meta.get("meta") or {}).get("tables") or {})
-        return _decoded(path, decode)
-    opened = Run.open(path, write=False)
-    if model == "champion":
-        ref = opened.manifest.objects.get("champion")
-        if ref is None:
-            raise RunError(f"run {path} has no champion yet; let it finish its first iteration")
-        if ref.kind != KIND:
-            raise RunError(f"the champion of {path} is no pattern table but a {ref.kind}")
-        arrays, meta = opened.get_object(ref)
-        return dict(arrays), dict(meta)
-    return _decoded(model_file(opened.path, model), decode)
-
-
-def _decoded(path: Path, decode: Any) -> tuple[Arrays, dict[str, Any]]:
-    try:
-        arrays, meta = decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from error
-    if "patterns" not in meta:
-        raise CorruptError(f"{path} carries no description of pattern tables")
-    return arrays, meta
 
 
 def table_player(

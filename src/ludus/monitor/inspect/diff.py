@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ludus import _core
 from ludus.errors import RunError, UserError
-from ludus.players.search import model_file
+from ludus.evaluators.tables import DISC, NEUTRAL
+from ludus.games.pattern_tables import tables_of
+from ludus.monitor.inspect.table_changes import compare_tables
 from ludus.runs import Run, is_run, read_checkpoint
+from ludus.runs.models import model_file
 from ludus.runs.tensors import decode
 
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -33,6 +37,7 @@ class Stored:
         settings: flat ``section.key`` -> value; empty where the file has none.
         counters: by name.
         facts: other small facts: run id, unit, hashes, the network.
+        tables: what describes pattern tables; None where the weights are a network's.
     """
 
     what: str
@@ -41,6 +46,7 @@ class Stored:
     settings: Mapping[str, Any]
     counters: Mapping[str, Any]
     facts: Mapping[str, Any]
+    tables: Mapping[str, Any] | None = None
 
     def part(self, name: str) -> Stored:
         """One part of a checkpoint, its tensors without the part's name.
@@ -59,7 +65,21 @@ class Stored:
             raise UserError(
                 f"{self.what} has no part {name!r}; it has {', '.join(parts) or 'no parts'}"
             )
-        return Stored(self.what, False, kept, self.settings, self.counters, self.facts)
+        return replace(self, checkpoint=False, tensors=kept)
+
+    def as_tables(self) -> _core.PatternTables | None:
+        """Pattern tables, where these are whole ones."""
+        if self.tables is None or "weights" not in self.tensors:
+            return None
+        return tables_of(self.tensors, self.tables)
+
+    def in_discs(self) -> Stored:
+        """Weights of pattern tables in discs, so that norms and changes mean something."""
+        weights = self.tensors.get("weights")
+        if self.tables is None or weights is None:
+            return self
+        discs = (weights.astype(np.float32) - NEUTRAL) / np.float32(DISC)
+        return replace(self, tensors={**self.tensors, "weights": discs})
 
 
 def load_stored(what: str) -> Stored:
@@ -103,6 +123,7 @@ def _of_checkpoint(what: str, tensors: Tensors, meta: Mapping[str, Any]) -> Stor
         dict(flat(inner.get("settings") or {})),
         counters if isinstance(counters, dict) else {},
         facts,
+        inner.get("tables"),
     )
 
 
@@ -126,7 +147,9 @@ def _of_run(what: str, run: Path, model: str) -> Stored:
 
 
 def _with_facts(what: str, tensors: Tensors, meta: Mapping[str, Any]) -> Stored:
-    return Stored(what, False, tensors, {}, {}, dict(flat(dict(meta))))
+    tables = meta if "patterns" in meta else None
+    facts = {key: value for key, value in meta.items() if key != "patterns"}
+    return Stored(what, False, tensors, {}, {}, dict(flat(facts)), tables)
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -145,22 +168,28 @@ def compare(first: str, second: str, *, part: str | None = None, top: int = 10) 
         first: see :func:`load_stored`.
         second: likewise.
         part: of checkpoints: ``champion``, ``candidate``, ``weights``, ``average``, ``adam``;
-            by default everything, or the champion where the other one is no checkpoint.
+            by default everything, or the champion where the other one is no checkpoint or both
+            hold pattern tables.
         top: entries that are listed of the tensors that changed.
 
     Returns: JSON: ``tensors`` with the greatest relative change first (name, elements, norm before
         and after, change, relative, cosine, mean_abs, max_abs, finite, ``largest`` entries),
         ``unchanged``, ``only_first``, ``only_second``, ``other_shape``, ``settings``,
-        ``counters``, ``facts`` that differ, ``total`` over all tensors.
+        ``counters``, ``facts`` that differ, ``total`` over all tensors; ``tables``: of pattern
+        tables, whose weights are in discs here, what
+        :func:`~ludus.monitor.inspect.table_changes.compare_tables` says, of others None.
 
     Raises:
         RunError, UserError: see :func:`load_stored` and :meth:`Stored.part`.
     """
     one, two = load_stored(first), load_stored(second)
-    wanted = part or ("champion" if one.checkpoint != two.checkpoint else None)
+    learners = one.tables is not None and two.tables is not None and one.checkpoint
+    wanted = part or ("champion" if learners or one.checkpoint != two.checkpoint else None)
     if wanted is not None:
         one = one.part(wanted) if one.checkpoint else one
         two = two.part(wanted) if two.checkpoint else two
+    tables = _tables(one, two, top)
+    one, two = one.in_discs(), two.in_discs()
     both = [name for name in one.tensors if name in two.tensors]
     other = [name for name in both if one.tensors[name].shape != two.tensors[name].shape]
     same_shape = [name for name in both if name not in other]
@@ -186,7 +215,15 @@ def compare(first: str, second: str, *, part: str | None = None, top: int = 10) 
         "settings": _differences(one.settings, two.settings),
         "counters": _differences(one.counters, two.counters),
         "facts": _differences(one.facts, two.facts),
+        "tables": tables,
     }
+
+
+def _tables(one: Stored, two: Stored, top: int) -> dict[str, Any] | None:
+    before, after = one.as_tables(), two.as_tables()
+    if before is None or after is None or before.set.digest != after.set.digest:
+        return None
+    return compare_tables(before, after, top)
 
 
 def tensor_change(

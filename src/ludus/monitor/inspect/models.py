@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ludus.errors import LudusError
+from ludus.evaluators.tables import KIND, TableEvaluator
 from ludus.monitor.inspect.diff import Tensors, tensor_change
 from ludus.monitor.inspect.findings import Anomaly
+from ludus.monitor.inspect.table_changes import find_table_anomalies
 from ludus.runs.objects import hash_file
 from ludus.runs.tensors import decode
 
@@ -25,7 +28,7 @@ def model_anomalies(run: Path) -> list[Anomaly]:
         run: the directory; its ``models/`` are read in the order of their units.
     """
     found: list[Anomaly] = []
-    for role in ("champion", "candidate"):
+    for role in ("champion", "candidate", KIND):
         before: tuple[str, Tensors] | None = None
         for path in sorted((run / "models").glob(f"{role}-*.safetensors")):
             name = f"models/{path.name}"
@@ -39,8 +42,28 @@ def model_anomalies(run: Path) -> list[Anomaly]:
             found += _alone(name, tensors)
             if before is not None:
                 found += _after(before, name, tensors)
+                if role == KIND:
+                    found += _tables_after(run, before[0], name)
             before = (name, tensors)
     return found
+
+
+def _tables_after(run: Path, before: str, name: str) -> list[Anomaly]:
+    """Odd changes of pattern tables, with the two files in the sentence."""
+    try:
+        one, two = (TableEvaluator(run / file).tables for file in (before, name))
+        found = find_table_anomalies(one, two)
+    except LudusError as error:
+        text = f"{before} and {name}: {error}"
+        return [Anomaly("model_shape", "warning", text, {"file": name, "before": before})]
+    return [
+        replace(
+            each,
+            text=f"{before} to {name}: {each.text}",
+            place={"file": name, "before": before, **each.place},
+        )
+        for each in found
+    ]
 
 
 def _verified(path: Path) -> Tensors:
