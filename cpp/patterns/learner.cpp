@@ -13,7 +13,7 @@ namespace ludus::patterns {
 namespace {
 
 // Games that are played in step: enough for the tables of a stage to be worth fetching.
-constexpr size_t kBlock = 32;
+constexpr size_t kBlock = 128;
 
 void check(const LearnerSettings& settings) {
   check(settings.td);

@@ -14,6 +14,7 @@ namespace {
 constexpr float kLimit = 127.0F;           // discs; what 16 bits can hold, less a margin
 constexpr size_t kLongestStart = 1 << 17;  // steps after which Adam's start is corrected no more
 constexpr size_t kMostRepairs = 100;
+constexpr size_t kAhead = 12;  // entries that are fetched before they are needed
 
 void require(bool holds, const char* name, float value, const char* range) {
   if (!holds)
@@ -110,7 +111,7 @@ void TdWeights::prepare(size_t parts) {
   while (scratch_.size() < parts) {
     Scratch& scratch = scratch_.emplace_back();
     scratch.visits.resize(most);
-    scratch.touched.reserve(most);  // update() allocates nothing
+    scratch.touched.resize(most + 1);  // update() allocates nothing
     scratch.repairs.reserve(kMostRepairs);
   }
 }
@@ -126,21 +127,19 @@ void TdWeights::update(const GameBatch& batch, float rate, size_t part, size_t p
 void TdWeights::learn(const GameBatch& batch, float rate, size_t id, size_t stage,
                       Scratch& scratch) {
   const Pattern& pattern = set().patterns()[id];
+  const size_t touched = collect(batch, pattern, stage, scratch);
   const size_t first = stage * set().slots() + pattern.first_slot;
-  const int lanes = static_cast<int>(pattern.placements.size());
-  for (const uint32_t row : rows_[stage]) {
-    const Step& step = batch.step_at(row);
-    // Adam goes downhill: the gradient of the squared error, in the view that the leaf has.
-    const float gradient = step.mirrored ? step.error : -step.error;
-    const IndexVector& leaf = batch.leaf_at(row);
-    for (int i = 0; i < lanes; ++i) {
-      const uint16_t slot = pattern.slot[leaf[pattern.first_instance + i]];
-      Visits& visits = scratch.visits[slot];
-      if (visits.count++ == 0) scratch.touched.push_back(slot);
-      visits.sum += gradient;
+  const auto order = static_cast<size_t>(pattern.order);
+  uint16_t* weights = tables_->all().data() + stage * set().entries() + pattern.first_entry;
+  for (size_t i = 0; i < touched; ++i) {
+    if (i + kAhead < touched) {  // all tables together are far larger than a cache
+      const size_t soon = scratch.touched[i + kAhead];
+      __builtin_prefetch(&entries_[first + soon], 1);
+      __builtin_prefetch(&updates_[first + soon], 1);
+      for (size_t k = 0; k < order; ++k)
+        __builtin_prefetch(weights + pattern.members[soon * order + k], 1);
     }
-  }
-  for (const uint16_t slot : scratch.touched) {
+    const size_t slot = scratch.touched[i];
     Visits& visits = scratch.visits[slot];
     TdEntry& entry = entries_[first + slot];
     uint32_t& updates = updates_[first + slot];
@@ -151,12 +150,36 @@ void TdWeights::learn(const GameBatch& batch, float rate, size_t id, size_t stag
     updates += visits.count;
     step(entry, visits.sum / static_cast<float>(visits.count), rate);
     if (!mend(entry) && scratch.repairs.size() < kMostRepairs)
-      scratch.repairs.push_back({static_cast<int>(id), static_cast<int>(stage),
-                                 pattern.members[slot * static_cast<size_t>(pattern.order)]});
-    write(pattern, stage, slot, entry.weight);
+      scratch.repairs.push_back(
+          {static_cast<int>(id), static_cast<int>(stage), pattern.members[slot * order]});
+    for (size_t k = 0; k < order; ++k)
+      weights[pattern.members[slot * order + k]] = rounded(entry.weight);
     visits = {};
   }
-  scratch.touched.clear();
+}
+
+// Sums the gradients of the sorted steps by slot; returns how many slots there are.
+size_t TdWeights::collect(const GameBatch& batch, const Pattern& pattern, size_t stage,
+                          Scratch& scratch) const {
+  const int lanes = static_cast<int>(pattern.placements.size());
+  const uint16_t* const slots = pattern.slot.data();
+  Visits* const all = scratch.visits.data();
+  uint16_t* const touched = scratch.touched.data();
+  size_t count = 0;
+  for (const uint32_t row : rows_[stage]) {
+    const Step& step = batch.step_at(row);
+    // Adam goes downhill: the gradient of the squared error, in the view that the leaf has.
+    const float gradient = step.mirrored ? step.error : -step.error;
+    const IndexVector& leaf = batch.leaf_at(row);
+    for (int i = 0; i < lanes; ++i) {
+      const uint16_t slot = slots[leaf[pattern.first_instance + i]];
+      Visits& visits = all[slot];
+      touched[count] = slot;
+      count += visits.count++ == 0 ? 1 : 0;  // without a branch that nobody could foretell
+      visits.sum += gradient;
+    }
+  }
+  return count;
 }
 
 void TdWeights::step(TdEntry& entry, float gradient, float rate) const {
@@ -178,12 +201,6 @@ bool TdWeights::mend(TdEntry& entry) {
   return false;
 }
 
-void TdWeights::write(const Pattern& pattern, size_t stage, size_t slot, float weight) {
-  uint16_t* table = tables_->all().data() + stage * set().entries() + pattern.first_entry;
-  const auto order = static_cast<size_t>(pattern.order);
-  for (size_t i = 0; i < order; ++i) table[pattern.members[slot * order + i]] = rounded(weight);
-}
-
 void TdWeights::refresh() {
   prepare(1);
   const std::unique_lock lock(tables_->gate());
@@ -191,14 +208,16 @@ void TdWeights::refresh() {
     for (size_t id = 0; id < set().patterns().size(); ++id) {
       const Pattern& pattern = set().patterns()[id];
       const size_t first = stage * set().slots() + pattern.first_slot;
+      const auto order = static_cast<size_t>(pattern.order);
+      uint16_t* weights = tables_->all().data() + stage * set().entries() + pattern.first_entry;
       uint32_t visited = 0;
       for (size_t slot = 0; slot < pattern.slots; ++slot) {
         TdEntry& entry = entries_[first + slot];
         if (!mend(entry) && scratch_[0].repairs.size() < kMostRepairs)
           scratch_[0].repairs.push_back(
-              {static_cast<int>(id), static_cast<int>(stage),
-               pattern.members[slot * static_cast<size_t>(pattern.order)]});
-        write(pattern, stage, slot, entry.weight);
+              {static_cast<int>(id), static_cast<int>(stage), pattern.members[slot * order]});
+        for (size_t k = 0; k < order; ++k)
+          weights[pattern.members[slot * order + k]] = rounded(entry.weight);
         visited += updates_[first + slot] != 0 ? 1 : 0;
       }
       visited_[table(id, stage)] = visited;

@@ -128,8 +128,9 @@ class TdWeights {
     return stage * set().patterns().size() + pattern;
   }
   void learn(const GameBatch& batch, float rate, size_t id, size_t stage, Scratch& scratch);
+  size_t collect(const GameBatch& batch, const Pattern& pattern, size_t stage,
+                 Scratch& scratch) const;
   void step(TdEntry& entry, float gradient, float rate) const;
-  void write(const Pattern& pattern, size_t stage, size_t slot, float weight);
   // Keeps a weight in its range; false: it was not finite, and the entry begins anew.
   static bool mend(TdEntry& entry);
 
