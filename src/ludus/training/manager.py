@@ -155,7 +155,7 @@ class TrainingManager:
         """Change settings that may change in a run's life; the run says when each takes effect.
 
         Args:
-            settings: by dotted key, such as ``{"td.milliseconds": 5, "logging.level": "debug"}``.
+            settings: by dotted key, such as ``{"td.epsilon": 0.1, "logging.level": "debug"}``.
 
         Raises:
             ConfigError: an unknown setting, or one that is fixed.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
 from ludus.training.schedules import Schedule
@@ -48,38 +46,6 @@ class TdSettings(Section):
         Schedule(kind="step", clock="game", start=0.15, end=0.05, over=300_000),
         json_schema_extra=next_iteration(),
         description="Share of random moves, a number or a schedule by game.",
-    )
-    search: Literal["one_ply", "depth", "time"] = Field(
-        "one_ply", description="How moves of self-play are found."
-    )
-    depth: int = Field(
-        4,
-        ge=1,
-        le=20,
-        json_schema_extra=next_iteration(),
-        description="Plies of a search of self-play (search depth).",
-    )
-    milliseconds: float = Field(
-        15.0,
-        gt=0,
-        le=60_000,
-        json_schema_extra=next_iteration(),
-        description="Time of a move of self-play (search time); such games differ between runs.",
-    )
-    endgame: int = Field(
-        14,
-        ge=0,
-        le=24,
-        json_schema_extra=next_iteration(),
-        description="Empty squares from which searches of self-play solve exactly.",
-    )
-    table_mb: int = Field(
-        128,
-        ge=1,
-        le=65536,
-        json_schema_extra=next_iteration(),
-        description="Transposition tables of searches in megabytes, of all threads together; "
-        "halved when memory runs short.",
     )
     record_every: int = Field(
         1000,

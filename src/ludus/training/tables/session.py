@@ -167,13 +167,11 @@ class TableSession(Session):
         patterns = options_of(settings).pattern_set()
         slots = int(patterns.slots) * int(patterns.stages)
         model, learning = 2 * slots, 20 * slots + slots // 8
-        searches = settings.td.search != "one_ply"
         return Needs(
             model=model,
             state=learning,
             learning=learning + model,
             base=_BASE_BYTES,
-            memory={"search_table": settings.td.table_mb * 1_000_000 if searches else 0},
         )
 
     @property
@@ -187,7 +185,7 @@ class TableSession(Session):
         return 0, 0
 
     def memory_parts(self) -> dict[str, int]:
-        """``pattern_tables``, ``adam_state`` and ``search_table``."""
+        """``pattern_tables``, ``adam_state``, ``update_counts`` and ``games_in_hand``."""
         return self.learner.memory()
 
     def budgets(self, simulations: int | None) -> list[int]:
