@@ -10,12 +10,14 @@ import contextlib
 import os
 import queue
 import select
-import sys
+import signal
 import threading
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from ludus import logs
+
+_LOG = logs.get_logger("players.engines")
 _CHUNK = 65536
 _LONGEST = 1 << 20
 """Bytes of a line; of a longer one the rest is dropped."""
@@ -86,21 +88,43 @@ def serve(server: Server, source: int = 0, target: int = 1) -> bool:
     lines = _Lines(source)
     work = _Work(server, target, lines.finish)
     work.start()
-    try:
+    with _interrupted(lines.finish) as interrupted:
         for line in lines:
             server.heard(line)
             work.give(line)
         work.give(None)
-        work.join()
-    except KeyboardInterrupt:
-        server.stop.set()
-        work.over.set()
-        work.give(None)
-        work.join(_PATIENCE)
+        while work.is_alive() and not interrupted.is_set():
+            work.join(0.05)
+        if interrupted.is_set():
+            server.stop.set()
+            work.over.set()
+            work.join(_PATIENCE)
     if work.is_alive():
         return False
     lines.close()
     return True
+
+
+@contextlib.contextmanager
+def _interrupted(finish: Callable[[], None]) -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, instead of an exception that may be raised in any line.
+
+    In another thread than the main one nothing is caught.
+    """
+    asked = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        asked.set()
+        finish()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Work(threading.Thread):
@@ -136,7 +160,7 @@ class _Work(threading.Thread):
         except BrokenPipeError:
             raise
         except Exception as error:  # noqa: BLE001 - a bug must not leave the interface waiting
-            traceback.print_exc(file=sys.stderr)
+            _LOG.error(f"{type(error).__name__}: {error}", event="engine_failed", exception=error)
             self._server.failed(line, error, self._say)
             return True
 
