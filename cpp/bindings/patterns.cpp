@@ -9,6 +9,7 @@
 
 #include "bindings/arrays.h"
 #include "patterns/learner.h"
+#include "patterns/search_chooser.h"
 
 namespace ludus {
 
@@ -178,6 +179,14 @@ nb::dict as_dict(const TrainFigures& figures) {
   out["play_seconds"] = figures.play_seconds;
   out["learn_seconds"] = figures.learn_seconds;
   out["busy_seconds"] = figures.busy_seconds;
+  nb::dict search;
+  search["searches"] = figures.search.searches;
+  search["depth"] = figures.search.depth;
+  search["exact"] = figures.search.exact;
+  search["nodes"] = figures.search.nodes;
+  search["probes"] = figures.search.probes;
+  search["hits"] = figures.search.hits;
+  out["search"] = search;
   nb::list samples;
   for (const SampledGame& game : figures.samples) {
     nb::dict one;
@@ -209,6 +218,15 @@ nb::dict train(TdLearner& learner, uint64_t games, double seconds, int threads, 
     figures = learner.train(games, seconds, settings);
   }
   return as_dict(figures);
+}
+
+// Self-play by search with these limits (0 seconds: none) and a table for each thread.
+void search_with(TdLearner& learner, int depth, double seconds, int endgame, size_t table_bytes) {
+  SearchLimits limits;
+  limits.depth = depth;
+  limits.seconds = seconds;
+  limits.endgame = endgame;
+  learner.search_with(searching(limits, table_bytes));
 }
 
 NumpyArray<uint32_t> visited(TdLearner& learner) {
@@ -297,6 +315,9 @@ void bind_patterns(nb::module_& m) {
           nb::arg("beta2") = 0.999F, nb::arg("adam_epsilon") = 1e-8F)
       .def("train", &train, nb::arg("games"), nb::arg("seconds"), nb::kw_only(), nb::arg("threads"),
            nb::arg("rate"), nb::arg("epsilon"), nb::arg("opening") = 0)
+      .def("search_with", &search_with, nb::arg("depth"), nb::arg("seconds"), nb::arg("endgame"),
+           nb::arg("table_bytes"))
+      .def("look_one_ply", [](TdLearner& learner) { learner.search_with(nullptr); })
       .def("stop", &TdLearner::stop)
       .def_prop_ro("games", &TdLearner::games)
       .def_prop_ro("tables", &TdLearner::tables)

@@ -12,8 +12,10 @@
 namespace ludus::patterns {
 namespace {
 
-// Games that are played in step: enough for the tables of a stage to be worth fetching.
-constexpr size_t kBlock = 128;
+// Games that are played in step: enough for the tables of a stage to be worth fetching, and few
+// enough for every thread to have some.
+constexpr size_t kLeastBlock = 16;
+constexpr size_t kMostBlock = 256;
 
 void check(const LearnerSettings& settings) {
   check(settings.td);
@@ -126,8 +128,16 @@ TrainFigures TdLearner::train(uint64_t games, double seconds, const TrainSetting
   return std::move(call.figures);
 }
 
+void TdLearner::search_with(ChooserMaker search) {
+  const std::lock_guard alone(calling_);
+  begin_batch();
+  idle_.clear();
+  search_ = std::move(search);
+}
+
 void TdLearner::begin_batch() {
   next_ = 0;
+  sums_ = {};
   for (Flight& flight : flights_) idle_.push_back(std::move(flight.chooser));
   flights_.clear();
 }
@@ -156,21 +166,19 @@ bool TdLearner::interrupted(const Call& call) const {
 }
 
 void TdLearner::play(const Call& call) {
-  const size_t blocks = (batch_.size() + kBlock - 1) / kBlock;
+  const size_t block = std::clamp(batch_.size() / (2 * call.threads), kLeastBlock, kMostBlock);
   while (!interrupted(call)) {
     if (search_) {
       if (!play_searched(call)) return;
     } else {
-      const size_t block = next_++;
-      if (block >= blocks) return;
-      play_block(block);
+      const size_t at = next_.fetch_add(block);
+      if (at >= batch_.size()) return;
+      play_block(at, std::min(block, batch_.size() - at));
     }
   }
 }
 
-void TdLearner::play_block(size_t block) {
-  const size_t at = block * kBlock;
-  const size_t count = std::min(kBlock, batch_.size() - at);
+void TdLearner::play_block(size_t at, size_t count) {
   play_greedily(*tables(), begun_with_, settings_.seed, games_ + at, count, batch_, at);
   for (size_t g = at; g < at + count; ++g) figures_[g] = find_errors(batch_, g, settings_.td);
 }
@@ -198,7 +206,7 @@ bool TdLearner::play_searched(const Call& call) {
   const size_t g = flight.game->at();
   bool fresh = batch_.game(g).moves == 0;
   while (true) {
-    if (!flight.chooser) flight.chooser = search_(*tables());
+    if (!flight.chooser) flight.chooser = search_(tables());
     if (fresh) flight.chooser->begin();
     fresh = false;
     if (!flight.game->advance(*flight.chooser)) break;
@@ -209,14 +217,12 @@ bool TdLearner::play_searched(const Call& call) {
   }
   figures_[g] = find_errors(batch_, g, settings_.td);
   const std::lock_guard lock(hangar_);
+  sums_ += flight.chooser->take_sums();
   idle_.push_back(std::move(flight.chooser));
   return true;
 }
 
-bool TdLearner::played() const {
-  const size_t tasks = search_ ? batch_.size() : (batch_.size() + kBlock - 1) / kBlock;
-  return next_ >= tasks && flights_.empty();
-}
+bool TdLearner::played() const { return next_ >= batch_.size() && flights_.empty(); }
 
 void TdLearner::prepare(Call& call) {
   call.figures.play_seconds += call.lap();
@@ -241,6 +247,7 @@ void TdLearner::finish(Call& call) {
 void TdLearner::count(TrainFigures& figures) {
   figures.games += batch_.size();
   figures.fresh += weights_.take_fresh();
+  figures.search += sums_;
   for (size_t g = 0; g < batch_.size(); ++g) {
     const PlayedGame& game = batch_.game(g);
     figures.black_wins += game.score > 0 ? 1 : 0;

@@ -55,6 +55,7 @@ struct TrainFigures {
   double busy_seconds = 0.0;     // all threads' time at work, waits excluded
   std::vector<int8_t> scores;    // of each game, disc difference for black
   std::vector<uint8_t> lengths;  // of each game, discs that were put
+  SearchSums search;
   std::vector<SampledGame> samples;
   std::vector<TdRepair> repairs;
 };
@@ -70,6 +71,9 @@ class TdLearner {
   // for the next call, unless settings have changed by then. Throws what a search throws: the
   // batch is lost then and nothing of it was learned. One call at a time.
   TrainFigures train(uint64_t games, double seconds, const TrainSettings& settings);
+  // How moves are chosen from now on; nullptr: by play_greedily. A batch that is in hand begins
+  // anew.
+  void search_with(ChooserMaker search);
   // From any thread: a train() that is going on returns soon.
   void stop() { stopped_ = true; }
 
@@ -96,7 +100,7 @@ class TdLearner {
   void begin_batch();
   void work(Call& call, size_t id);
   void play(const Call& call);
-  void play_block(size_t block);
+  void play_block(size_t at, size_t count);
   bool play_searched(const Call& call);
   bool interrupted(const Call& call) const;
   bool played() const;
@@ -108,16 +112,17 @@ class TdLearner {
   LearnerSettings settings_;
   TdWeights weights_;
   ChooserMaker search_;
-  uint64_t games_ = 0;
+  std::atomic<uint64_t> games_ = 0;  // written by train() and restore() only
   std::atomic<bool> stopped_ = false;
-  std::mutex calling_;  // held by train() and restore()
+  std::mutex calling_;  // held by train(), restore() and search_with()
 
   // The batch in hand.
   GameBatch batch_;
   PlaySettings begun_with_;
   std::vector<TdFigures> figures_;  // by game
-  std::atomic<size_t> next_ = 0;    // block, or searched game, that nobody has begun
-  std::mutex hangar_;               // of the two below
+  SearchSums sums_;                 // of its searches so far
+  std::atomic<size_t> next_ = 0;    // the first game that nobody has begun
+  std::mutex hangar_;               // of the two below and of sums_
   std::vector<Flight> flights_;     // searched games that were left when a call ended
   std::vector<std::unique_ptr<Chooser>> idle_;
 };

@@ -78,6 +78,15 @@ void play_greedy_move(const PatternTables& tables, GameInPlay& game, Step& step,
 
 }  // namespace
 
+void SearchSums::operator+=(const SearchSums& other) {
+  searches += other.searches;
+  depth += other.depth;
+  exact += other.exact;
+  nodes += other.nodes;
+  probes += other.probes;
+  hits += other.hits;
+}
+
 void check(const PlaySettings& settings) {
   if (!(settings.epsilon >= 0.0F && settings.epsilon <= 1.0F))
     throw InputError("Setting 'epsilon' is " + std::to_string(settings.epsilon) +
@@ -188,10 +197,11 @@ bool SearchedGame::advance(Chooser& chooser) {
   step.greedy = random < 0 || random == choice.square;
   const int square = step.greedy ? choice.square : random;
   const uint64_t turned = othello::flips(game_.board().own, game_.board().opp, square);
-  step.value = step.greedy ? choice.value : discs(score_of(*tables_, game_, square, turned));
+  const bool leaf_learns = step.greedy && choice.evaluated;
+  step.value = leaf_learns ? choice.value : discs(score_of(*tables_, game_, square, turned));
   game_.play(square, turned, step, leaf, record);
-  if (step.greedy) {
-    step.learns = choice.evaluated;
+  if (leaf_learns) {
+    step.learns = true;
     step.mirrored = choice.mirrored;
     step.stage = static_cast<uint8_t>(stage_of(othello::kSquares - othello::empties(choice.leaf)));
     tables_->rules().view(choice.leaf, leaf);

@@ -30,7 +30,18 @@ struct Choice {
   float value = 0.0F;     // of the best line, in discs for the mover
   othello::Board leaf;    // the end of that line, as seen by whoever is to move there
   bool mirrored = true;   // that is the other side
-  bool evaluated = true;  // value is the tables' score of the leaf; false: an exact result
+  bool evaluated = true;  // value is the tables' score of the leaf; false: an exact result, say
+};
+
+// What searches have done.
+struct SearchSums {
+  uint64_t searches = 0;
+  uint64_t depth = 0;  // of finished searches, summed
+  uint64_t exact = 0;  // searches that proved their score
+  uint64_t nodes = 0;
+  uint64_t probes = 0;  // of the transposition table
+  uint64_t hits = 0;
+  void operator+=(const SearchSums& other);
 };
 
 // Chooses moves by search. One thread uses it at a time, for one game after the other.
@@ -41,8 +52,11 @@ class Chooser {
   virtual void begin() = 0;
   // Only asked where there is a move.
   virtual Choice choose(const othello::Board& board, const Indices& indices) = 0;
+  // Since the last call.
+  virtual SearchSums take_sums() { return {}; }
 };
-using ChooserMaker = std::function<std::unique_ptr<Chooser>(const PatternTables&)>;
+using ChooserMaker =
+    std::function<std::unique_ptr<Chooser>(const std::shared_ptr<const PatternTables>&)>;
 
 // A game while it is played.
 class GameInPlay {
@@ -86,7 +100,9 @@ class GameInPlay {
 void play_greedily(const PatternTables& tables, const PlaySettings& settings, uint64_t seed,
                    uint64_t first, size_t count, GameBatch& batch, size_t at);
 
-// A game whose moves a search chooses. It can be left and taken up again between two moves.
+// A game whose moves a search chooses. It can be left and taken up again between two moves. What is
+// learned is the leaf of the search; where a random move was played, or the search has no leaf that
+// its value comes from, the position after the move.
 class SearchedGame {
  public:
   SearchedGame(const PatternTables& tables, const PlaySettings& settings, uint64_t seed,

@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "check.h"
 #include "patterns/learner.h"
+#include "patterns/search_chooser.h"
 
 using namespace ludus;
 using namespace ludus::patterns;
@@ -44,8 +45,8 @@ bool same(TdLearner& a, TdLearner& b) {
 // Two plies, and now and then a leaf that is exact or seen by the mover.
 class TwoPlies : public Chooser {
  public:
-  explicit TwoPlies(const PatternTables& tables, int fail_at = -1)
-      : tables_(&tables), fail_at_(fail_at) {}
+  explicit TwoPlies(std::shared_ptr<const PatternTables> tables, int fail_at = -1)
+      : tables_(std::move(tables)), fail_at_(fail_at) {}
   void begin() override { asked_ = 0; }
   Choice choose(const Board& board, const Indices& indices) override {
     CHECK_EQ(tables_->rules().from(board).mover[0], indices.mover[0]);
@@ -88,13 +89,13 @@ class TwoPlies : public Chooser {
     return worst;
   }
 
-  const PatternTables* tables_;
+  std::shared_ptr<const PatternTables> tables_;
   int fail_at_;
   int asked_ = 0;
 };
 
 ChooserMaker two_plies(int fail_at = -1) {
-  return [fail_at](const PatternTables& tables) {
+  return [fail_at](const std::shared_ptr<const PatternTables>& tables) {
     return std::make_unique<TwoPlies>(tables, fail_at);
   };
 }
@@ -106,7 +107,7 @@ void same_bits_for(const ChooserMaker& search, uint64_t games, int batch) {
   TdLearner one(set, small(batch), search);
   const TrainFigures whole = one.train(games, 1e9, settings);
   CHECK_EQ(whole.games, games);
-  CHECK(whole.black_wins + whole.white_wins <= games && whole.black_wins > games / 5);
+  CHECK(whole.black_wins + whole.white_wins <= games && whole.black_wins > games / 6);
   CHECK(whole.moves > 55 * games && whole.moves <= 60 * games && whole.td.steps > 40 * games);
   CHECK(whole.td.error / static_cast<double>(whole.td.steps) < 32.0 && whole.td.error > 0.0);
   CHECK(whole.td.highest > 0.0F && whole.td.lowest < 0.0F);
@@ -302,6 +303,10 @@ int main() {
   same_bits_for(nullptr, 1200, 100);
   same_bits_for(nullptr, 70, 7);
   same_bits_for(two_plies(), 120, 20);
+  SearchLimits limits;
+  limits.depth = 3;
+  limits.endgame = 8;
+  same_bits_for(searching(limits, 1 << 16), 60, 20);
   samples_are_games();
   repairs();
   failures();

@@ -171,6 +171,26 @@ def test_stop_from_another_thread_and_one_call_at_a_time():
     assert ours.games % 100 == 0
 
 
+def test_games_by_search_are_the_same_for_any_threads_and_their_endings_are_exact():
+    digests = set()
+    for threads in (1, 2):
+        ours = learner(batch=8, sample_every=1)
+        ours.search_with(depth=3, seconds=0.0, endgame=8, table_bytes=1 << 20)
+        while ours.games < 16:
+            figures = train(ours, 16, seconds=0.05, threads=threads)
+        digests.add(digest(ours))
+    assert len(digests) == 1
+    sums = figures["search"]
+    assert 8 * 50 < sums["searches"] <= 8 * 60
+    assert sums["exact"] >= 8 * 7
+    assert 3 <= sums["depth"] / sums["searches"] < 8
+    assert 0 < sums["hits"] <= sums["probes"]
+    ours.look_one_ply()
+    assert train(ours, 24)["search"]["searches"] == 0
+    with pytest.raises(GameError, match=r"The limit depth of a search is 0; it must be from 1 to"):
+        ours.search_with(depth=0, seconds=0.0, endgame=8, table_bytes=1 << 20)
+
+
 @pytest.mark.parametrize(
     ("made", "trained", "sentence"),
     [
