@@ -22,7 +22,9 @@ class SearchChooser : public Chooser {
     sums_.probes += result.counts.probes;
     sums_.hits += result.counts.hits;
     Choice choice;
-    choice.square = result.move;
+    // Where every move loses all discs the search may name none: then they are all alike.
+    choice.square =
+        result.move >= 0 ? result.move : othello::first_bit(othello::legal_moves(board));
     choice.value = static_cast<float>(result.score) / static_cast<float>(kDisc);
     choice.leaf = result.leaf;
     choice.mirrored = result.mirrored;

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import threading
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -176,13 +177,13 @@ def test_games_by_search_are_the_same_for_any_threads_and_their_endings_are_exac
     for threads in (1, 2):
         ours = learner(batch=8, sample_every=1)
         ours.search_with(depth=3, seconds=0.0, endgame=8, table_bytes=1 << 20)
+        sums: Counter[str] = Counter()
         while ours.games < 16:
-            figures = train(ours, 16, seconds=0.05, threads=threads)
-        digests.add(digest(ours))
+            sums.update(train(ours, 16, seconds=0.05, threads=threads)["search"])
+        digests.add((digest(ours), tuple(sorted(sums.items()))))
     assert len(digests) == 1
-    sums = figures["search"]
-    assert 8 * 50 < sums["searches"] <= 8 * 60
-    assert sums["exact"] >= 8 * 7
+    assert 16 * 50 < sums["searches"] <= 16 * 60
+    assert sums["exact"] >= 16 * 7
     assert 3 <= sums["depth"] / sums["searches"] < 8
     assert 0 < sums["hits"] <= sums["probes"]
     ours.look_one_ply()
