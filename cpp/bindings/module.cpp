@@ -20,6 +20,7 @@ void bind_oracles(nb::module_& m);
 void bind_othello(nb::module_& m);
 void bind_patterns(nb::module_& m);
 void bind_table_players(nb::module_& m);
+void bind_othello_search(nb::module_& m);
 }  // namespace ludus
 
 NB_MODULE(_core, m) {
@@ -48,4 +49,5 @@ NB_MODULE(_core, m) {
   ludus::bind_othello(m);
   ludus::bind_patterns(m);
   ludus::bind_table_players(m);
+  ludus::bind_othello_search(m);
 }

@@ -32,6 +32,9 @@ void require_range(const char* name, double value, double least, double most) {
                    "; it must be from " + text(least) + " to " + text(most) + ".");
 }
 
+// A window from -kOpen to kOpen holds all scores, those of games lost with all discs too.
+constexpr int kOpen = kWin + 1;
+
 // One search of the sequence that leads to the answer.
 struct Stage {
   int depth;
@@ -70,7 +73,11 @@ class Deepening {
       for (size_t i = first; i < stages_.size(); ++i) {
         line.length = 0;
         worker_.set_certainty(stages_[i].certainty);
-        result.score = search(stages_[i], i > first, result.score, line);
+        const int score = search(stages_[i], i > first, result.score, line);
+        // The solver of the last squares answers without a move.
+        if (line.length == 0 && stages_[i].depth == othello::empties(root_.board))
+          worker_.finish_line(root_.board, score / kDisc, 1, line);
+        result.score = score;
         result.depth = stages_[i].depth;
         result.certainty = stages_[i].certainty;
         keep(line, result);
@@ -97,19 +104,19 @@ class Deepening {
     // A final score is even: a window between odd ones proves it with two questions.
     if (stage.depth == othello::empties(root_.board))
       guess = static_cast<int>(std::lround(guess / (2.0 * kDisc))) * 2 * kDisc;
-    int lower = guessed ? std::max(-kWin, guess - stage.margin) : -kWin;
-    int upper = guessed ? std::min(kWin, guess + stage.margin) : kWin;
+    int lower = guessed ? std::max(-kOpen, guess - stage.margin) : -kOpen;
+    int upper = guessed ? std::min(kOpen, guess + stage.margin) : kOpen;
     for (int tries = 0;; ++tries) {
       const int score = worker_.search(root_, lower, upper, stage.depth, line);
-      const bool low = score <= lower && lower > -kWin;
-      const bool high = score >= upper && upper < kWin;
+      const bool low = score <= lower && lower > -kOpen;
+      const bool high = score >= upper && upper < kOpen;
       if (!low && !high) return score;
       if (tries < 3) {
-        lower = std::max(-kWin, low ? score - 2 * stage.margin : score - 1);
-        upper = std::min(kWin, low ? score + 1 : score + 2 * stage.margin);
+        lower = std::max(-kOpen, low ? score - 2 * stage.margin : score - 1);
+        upper = std::min(kOpen, low ? score + 1 : score + 2 * stage.margin);
       } else {
-        lower = -kWin;
-        upper = kWin;
+        lower = -kOpen;
+        upper = kOpen;
       }
     }
   }
@@ -132,7 +139,7 @@ void finish_line(Worker& worker, const Board& board, SearchResult& result) {
   Line line;
   try {
     const int sign = result.line.size() % 2 == 0 ? 1 : -1;
-    worker.finish_line(end_of(board, result.line), sign * result.score / kDisc, line);
+    worker.finish_line(end_of(board, result.line), sign * result.score / kDisc, 60, line);
   } catch (const StopSearch&) {
     result.stopped = true;
   }
@@ -142,6 +149,8 @@ void finish_line(Worker& worker, const Board& board, SearchResult& result) {
 void require_board(const Board& board) {
   if ((board.own & board.opp) != 0)
     throw InputError("A square of the board has discs of both sides.");
+  if (othello::empties(board) > 60)
+    throw InputError("The board has fewer than the four discs that every game begins with.");
 }
 
 }  // namespace

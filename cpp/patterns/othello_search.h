@@ -57,7 +57,7 @@ class OthelloSearch {
   ~OthelloSearch();
 
   // `stop` may be set at any time by another thread. The caller holds the gate of tables that a
-  // learner writes. Throws InputError for limits out of range and squares held by both sides.
+  // learner writes. Throws InputError for limits out of range and boards that cannot be.
   SearchResult search(const othello::Board& board, const SearchLimits& limits,
                       const std::atomic<bool>* stop = nullptr);
 

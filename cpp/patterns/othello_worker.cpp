@@ -250,33 +250,34 @@ int Worker::search(const Node& node, int alpha, int beta, int depth, Line& line)
   return best;
 }
 
-void Worker::finish_line(Board board, int score, Line& line) {
-  while (true) {
-    uint64_t moves = legal_moves(board);
-    if (moves == 0) {
+void Worker::finish_line(Board board, int score, int moves, Line& line) {
+  for (; moves > 0; --moves) {
+    uint64_t squares = legal_moves(board);
+    if (squares == 0) {
       board = othello::after_pass(board);
       score = -score;
-      moves = legal_moves(board);
-      if (moves == 0) return;
+      squares = legal_moves(board);
+      if (squares == 0) return;
       line.actions[static_cast<size_t>(line.length++)] = othello::kPass;
     }
-    TableEntry known;
+    const auto played = [&](int square) {
+      return othello::after_move(board, square, flips(board.own, board.opp, square));
+    };
+    const auto is_best = [&](int square) {
+      return solver.null_window(played(square), -score) <= -score;
+    };
+    TableEntry known;  // the table's move is most often a best one
     table_.probe(SearchTable::key(board), known);
-    if (known.move < othello::kSquares && (moves >> known.move & 1) != 0) {
-      // most often the one; so it is asked first
-      const Board next =
-          othello::after_move(board, known.move, flips(board.own, board.opp, known.move));
-      if (solver.null_window(next, -score) <= -score) moves = 1ULL << known.move;
+    int best = known.move;
+    if (best >= othello::kSquares || (squares >> best & 1) == 0 || !is_best(best)) {
+      // The last one needs no proof.
+      while ((squares & (squares - 1)) != 0 && !is_best(othello::first_bit(squares)))
+        squares &= squares - 1;
+      best = othello::first_bit(squares);
     }
-    for (; moves != 0; moves &= moves - 1) {
-      const int square = othello::first_bit(moves);
-      const Board next = othello::after_move(board, square, flips(board.own, board.opp, square));
-      if (count_bits(moves) > 1 && solver.null_window(next, -score) > -score) continue;
-      line.actions[static_cast<size_t>(line.length++)] = static_cast<uint8_t>(square);
-      board = next;
-      score = -score;
-      break;
-    }
+    line.actions[static_cast<size_t>(line.length++)] = static_cast<uint8_t>(best);
+    board = played(best);
+    score = -score;
   }
 }
 

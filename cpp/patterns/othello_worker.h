@@ -81,9 +81,9 @@ class Worker {
   // alpha was found. `depth` is at most the number of empty squares. Throws StopSearch.
   int search(const Node& node, int alpha, int beta, int depth, Line& line);
 
-  // Plays the rest of an exact line: from `board`, with that score in discs, to the end. Throws
-  // StopSearch; what was found by then stays in `line`.
-  void finish_line(othello::Board board, int score, Line& line);
+  // Adds best play from `board`, whose exact score in discs this is, to `line`: so many moves, or
+  // up to the end. Throws StopSearch; what was found by then stays.
+  void finish_line(othello::Board board, int score, int moves, Line& line);
 
   othello::SearchWork work;
   othello::EndgameSolver solver;

@@ -157,6 +157,10 @@ void test_exact_ends() {
     CHECK_EQ(result.score, plain_endgame(board) * kDisc);
     CHECK(is_over(result.leaf));
     CHECK_EQ(final_score(result.leaf) * kDisc, result.mirrored ? -result.score : result.score);
+    limits.finish_line = false;
+    const int move = search.search(board, limits).move;
+    CHECK_EQ(-plain_endgame(play(board, move)) * kDisc, result.score);
+    limits.finish_line = true;
   }
   // With the upper part of the endgame, with selective searches before the last one.
   othello::SearchTable table(1 << 22);
@@ -175,6 +179,12 @@ void test_exact_ends() {
     CHECK(two.exact);
     CHECK_EQ(two.score, one.score);
   }
+  // A game that is lost with all discs still has a move.
+  const Board lost{1ULL << 27, 1ULL << 26 | 1ULL << 28 | 1ULL << 56};
+  limits.depth = 3;
+  const SearchResult nothing = search.search(lost, limits);
+  CHECK_EQ(nothing.score, -64 * kDisc);
+  CHECK((legal_moves(lost) >> nothing.move & 1) != 0);
   const SearchResult over = search.search({~0ULL, 0}, limits);
   CHECK(over.exact && over.move == -1 && over.score == 64 * kDisc && over.line.empty());
 }
@@ -259,7 +269,8 @@ void test_limits() {
   limits.depth = 61;
   CHECK_THROWS(search.search(board, limits), InputError);
   limits.depth = 2;
-  CHECK_THROWS(search.search({1, 1}, limits), InputError);
+  CHECK_THROWS(search.search({15, 8}, limits), InputError);
+  CHECK_THROWS(search.search({1, 6}, limits), InputError);
 }
 
 void test_sizes_of_the_table() {

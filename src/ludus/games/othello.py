@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ludus import _core
 from ludus.errors import GameError, PlayerError
+from ludus.games import othello_endgame
 from ludus.games.formats import RecordFormat
 from ludus.games.game import Symmetry
 from ludus.games.othello_engines import GTP, NBOARD
@@ -166,10 +167,14 @@ def entry() -> GameEntry:
         position_text=position_text,
         parse_position=parse_position,
         event_text=event_text,
-        players={name: _make_player(name) for name in ("corners", "weights")},
+        players={
+            **{name: _make_player(name) for name in ("corners", "weights")},
+            "endgame": othello_endgame.endgame_player,
+        },
         about_players={
             "corners": "corner before edge before inside; squares beside an empty corner last",
             "weights": "the usual positional weights, looking one move ahead",
+            "endgame": "plays perfectly from 14 empty squares on (from=N), before that by weights",
         },
         sparring="weights",
         picture=board_svg,
@@ -179,6 +184,11 @@ def entry() -> GameEntry:
             ".wtb": RecordFormat("WTHOR", read_wthor, write_wthor),
         },
         record_of=of_actions,
+        suites={
+            "best_actions": othello_endgame.best_actions,
+            "action_values": othello_endgame.action_values,
+            "judge": othello_endgame.judge,
+        },
         symmetries=symmetries(),
         protocols={"gtp": GTP, "nboard": NBOARD},
         openings=openings,

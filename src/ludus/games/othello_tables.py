@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
-from ludus.errors import PlayerError
+from ludus.games.othello_search import SearchChooser, search_limits
 from ludus.games.pattern_tables import tables_of
 from ludus.games.registry import Chooser
 
@@ -19,16 +19,22 @@ def chooser(
     meta: Mapping[str, Any],
     options: Mapping[str, str],
 ) -> Chooser:
-    """A player that looks one move ahead.
+    """A player that looks one move ahead, or searches.
+
+    Args:
+        arrays: of a file of tables, see :func:`tables_of`.
+        meta: likewise.
+        options: see :func:`ludus.games.othello_search.search_limits`. Looking one move ahead is
+            the default; equally good moves are then chosen among by the keys.
 
     Raises:
-        PlayerError: an option that it does not have.
+        PlayerError: an option that it does not have, or a value out of range.
         CorruptError: no tables, see :func:`tables_of`.
     """
-    for key, value in options.items():
-        if (key, value) != ("depth", "1"):
-            raise PlayerError(f"player td has no option {key}={value} yet: it looks one move ahead")
+    search = search_limits(options)
     tables = tables_of(arrays, meta)
+    if search is not None:
+        return SearchChooser(tables, search)
 
     def choose(
         states: npt.NDArray[np.uint8], keys: npt.NDArray[np.uint64]
