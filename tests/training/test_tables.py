@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from tests.learners.few_patterns import TEXT
 from tests.training.tiny import Crash, environment
 
 from ludus.errors import ConfigError
@@ -30,9 +31,19 @@ SETTINGS = (
 )
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Small patterns: tables that are committed at once."""
+    file = tmp_path_factory.mktemp("patterns") / "few.txt"
+    file.write_text(TEXT)
+    return f"td.patterns={file}"
+
+
 def train(path, *more, crash_at=None, commit_always=False, **options):
     """Train in this process; None when it was crashed after so many units."""
-    settings = () if (path / "manifests").is_dir() else SETTINGS
+    new = not (path / "manifests").is_dir()
+    settings = SETTINGS if new else ()
+    more = more if new else [one for one in more if not one.startswith("td.")]
     asked = TrainRequest.make(
         "othello", run=path, assignments=[*settings, *more], environment={}, **options
     )
@@ -73,6 +84,13 @@ def trained(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def trained_few(tmp_path_factory, few):
+    path = tmp_path_factory.mktemp("tables") / "few"
+    assert train(path, few, "runtime.lanes=1", iterations=2).state == "done"
+    return path
+
+
 def test_a_run_is_whole(trained):
     run = Run.open(trained, write=False)
     counters = run.manifest.counters
@@ -95,23 +113,70 @@ def test_a_run_is_whole(trained):
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
-def test_threads_and_interruptions_change_no_bit(trained, tmp_path, lanes):
+def test_threads_and_interruptions_change_no_bit(trained_few, few, tmp_path, lanes):
     path = tmp_path / "run"
-    threads = f"runtime.lanes={lanes}"
+    asked = (few, f"runtime.lanes={lanes}")
     for crash in (2, 5, 9):
-        train(path, threads, crash_at=crash, commit_always=True, iterations=2)
-    assert train(path, threads, iterations=2).state == "done"
-    assert digests(path) == digests(trained)
-    assert transcripts(path) == transcripts(trained)
+        train(path, *asked, crash_at=crash, commit_always=True, iterations=2)
+    assert train(path, *asked, iterations=2).state == "done"
+    assert digests(path) == digests(trained_few)
+    assert transcripts(path) == transcripts(trained_few)
 
 
-def test_a_limit_of_games_ends_in_the_middle_of_an_iteration(trained, tmp_path):
+def test_a_search_in_self_play_changes_no_bit_either(few, tmp_path):
+    asked = (
+        few,
+        "selfplay.games_per_iteration=64",
+        "td.batch_games=16",
+        "td.depth=3",
+        "td.endgame=6",
+        "td.table_mb=0.5",
+        "evaluation.every=0",
+    )
+    assert train(tmp_path / "calm", *asked, "runtime.lanes=1", iterations=1).state == "done"
     path = tmp_path / "run"
-    ending = train(path, games=1500)
+    for crash in (1, 3):
+        train(path, *asked, "runtime.lanes=2", crash_at=crash, commit_always=True, iterations=1)
+    assert train(path, *asked, "runtime.lanes=2", iterations=1).state == "done"
+    assert digests(path) == digests(tmp_path / "calm")
+    figures = Run.open(path, write=False).iterations[0]["selfplay"]
+    assert 3 <= figures["search_depth"] <= 12 and figures["search_nodes_per_second"] > 0
+    assert 0 < figures["table_hit_rate"] < 1
+
+
+def test_moves_by_the_clock_are_not_called_repeatable(few, tmp_path):
+    asked = (few, "selfplay.games_per_iteration=2", "td.batch_games=2", "td.milliseconds=1")
+    with pytest.raises(ConfigError, match=r"run\.deterministic = false") as caught:
+        train(tmp_path / "refused", *asked, iterations=1)
+    assert "cannot be repeated" in str(caught.value)
+    assert not (tmp_path / "refused/manifests").exists()
+    path = tmp_path / "run"
+    done = train(path, *asked, "run.deterministic=false", "evaluation.every=0", iterations=1)
+    assert done.state == "done"
+    assert Run.open(path, write=False).iterations[0]["selfplay"]["search_depth"] > 1
+
+
+def test_too_much_memory_halves_the_transposition_tables_first(few, tmp_path, monkeypatch):
+    monkeypatch.setattr("ludus.training.guards.memory._SECONDS", 0.0)
+    resident = iter([300] * 2 + [700] + [300] * 10_000)
+    number = lambda: next(resident) * 1_000_000  # noqa: E731
+    monkeypatch.setattr("ludus.training.guards.accounts.resident_bytes", number)
+    path = tmp_path / "run"
+    asked = (few, "selfplay.games_per_iteration=64", "td.batch_games=16", "td.depth=2")
+    done = train(path, *asked, "guards.memory_mb=600", "evaluation.every=0", iterations=1)
+    assert done.state == "done"
+    records, _ = read_ndjson(path / "logs/events.ndjson")
+    (warned,) = [one for one in records if one["event"] == "guard_warned"]
+    assert "half of the transposition tables, now 8.4 MB each" in warned["message"]
+
+
+def test_a_limit_of_games_ends_in_the_middle_of_an_iteration(trained_few, few, tmp_path):
+    path = tmp_path / "run"
+    ending = train(path, few, games=1500)
     assert ending.state == "done"
     assert Run.open(path, write=False).manifest.counters["selfplay_games"] == 1536  # whole batches
     assert train(path, iterations=2).state == "done"
-    assert digests(path) == digests(trained)
+    assert digests(path) == digests(trained_few)
 
 
 def test_checkpoints_hold_all_of_it_and_begin_another_run(trained, tmp_path):

@@ -7,67 +7,19 @@ and the learner's state as arrays. Threads and interruptions change nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
-from ludus.errors import UserError, VersionError
+from ludus.errors import VersionError
+from ludus.games.othello_search import DEEPEST
 from ludus.games.pattern_tables import described, fold
+from ludus.learners.td_options import TdOptions
 
 Arrays = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class TdOptions:
-    """How a learner learns; errors and rates in discs.
-
-    Attributes:
-        patterns: ``standard``, or a file with a pattern a line.
-        trace_lambda: share of the later targets in a target.
-        learning_rate: Adam's step by number of the game.
-        beta1: decay of the first moment.
-        beta2: decay of the second moment.
-        adam_epsilon: added to the root.
-        error_clip: bound of a TD error.
-        batch_games: games played on the same tables.
-        epsilon: share of random moves by number of the game.
-        opening: games begin with up to so many random moves, each number as likely.
-        cut: whether targets end at random moves.
-        sample_every: one game in so many is kept; 0 for none.
-    """
-
-    patterns: str
-    trace_lambda: float
-    learning_rate: Callable[[int], float]
-    beta1: float
-    beta2: float
-    adam_epsilon: float
-    error_clip: float
-    batch_games: int
-    epsilon: Callable[[int], float]
-    opening: int = 0
-    cut: bool = True
-    sample_every: int = 1000
-
-    def pattern_set(self) -> _core.PatternSet:
-        """The patterns.
-
-        Raises:
-            UserError: a file that cannot be read.
-            GameError: patterns that cannot be; the sentence names line and reason.
-        """
-        if self.patterns == "standard":
-            return _core.PatternSet.standard()
-        try:
-            text = Path(self.patterns).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"the pattern set {self.patterns} cannot be read: {error}") from None
-        return _core.PatternSet.parse(text)
 
 
 @dataclass
@@ -86,6 +38,12 @@ class TdSums:
         error_squares: sum of their squares.
         values: sum of the positions' values for black in discs.
         value_squares: sum of their squares.
+        searches: of moves, where self-play searches.
+        depth: plies that they looked ahead, summed.
+        exact: searches that proved their score.
+        nodes: positions that they looked at.
+        probes: look-ups in transposition tables.
+        hits: those that found their position.
     """
 
     games: int = 0
@@ -99,6 +57,12 @@ class TdSums:
     error_squares: float = 0.0
     values: float = 0.0
     value_squares: float = 0.0
+    searches: int = 0
+    depth: int = 0
+    exact: int = 0
+    nodes: int = 0
+    probes: int = 0
+    hits: int = 0
 
     def add(self, other: TdSums) -> None:
         """Count what another has counted."""
@@ -173,6 +137,9 @@ class Visits:
     mean_visited: float
 
 
+LEAST_TABLE = 2**16
+"""Bytes of the smallest transposition table that self-play shrinks to."""
+
 _SQUARES = tuple(f"{file}{rank}" for rank in range(1, 9) for file in "abcdefgh")
 _FIELDS = ("weight", "first", "second", "steps")
 """What is kept of an entry: its weight in discs, Adam's moments, Adam's steps."""
@@ -186,6 +153,7 @@ class TdLearner:
         tables: as they are now; they may be asked from any thread.
         rate: Adam's step in discs of the newest batch.
         epsilon: share of random moves of the newest batch.
+        search: how moves are found, with the present size of its tables; None: one move ahead.
     """
 
     def __init__(self, options: TdOptions, seed: int) -> None:
@@ -212,8 +180,36 @@ class TdLearner:
             beta2=options.beta2,
             adam_epsilon=options.adam_epsilon,
         )
+        self.search = options.search
+        self._threads = 0
+        self._set_search()
         self.rate = options.learning_rate(0)
         self.epsilon = options.epsilon(0)
+
+    def _set_search(self) -> None:
+        search = self.search
+        if search is None:
+            return
+        self._core.search_with(
+            DEEPEST if search.depth is None else search.depth,
+            search.milliseconds / 1000.0,
+            search.endgame,
+            search.table_bytes,
+        )
+
+    def shrink(self) -> int:
+        """Halve the transposition tables of self-play, from now on.
+
+        A batch that was begun is played again. Searches that find less in their table take longer
+        and may choose other moves.
+
+        Returns: bytes of a table now; 0 where there is none or it is as small as is sensible.
+        """
+        if self.search is None or self.search.table_bytes < 2 * LEAST_TABLE:
+            return 0
+        self.search = replace(self.search, table_bytes=self.search.table_bytes // 2)
+        self._set_search()
+        return self.search.table_bytes
 
     @property
     def games(self) -> int:
@@ -240,6 +236,7 @@ class TdLearner:
             threads: that play and learn; they change no result.
         """
         options, begun = self.options, time.monotonic()
+        self._threads = max(self._threads, threads)
         sums = TdSums()
         scores: list[npt.NDArray[np.int8]] = []
         plies: list[npt.NDArray[np.uint8]] = []
@@ -279,6 +276,7 @@ class TdLearner:
                     error_squares=float(found["error_squares"]),
                     values=float(found["value"]),
                     value_squares=float(found["value_squares"]),
+                    **found["search"],
                 )
             )
             for sample in found["samples"]:
@@ -390,11 +388,13 @@ class TdLearner:
         return Visits(seen / len(updates), total / len(updates), total / max(1, seen))
 
     def memory(self) -> dict[str, int]:
-        """Bytes: ``pattern_tables``, ``adam_state`` (weights and moments), ``update_counts``."""
+        """Bytes of the parts, by name; ``adam_state`` has weights and moments."""
         found = self._core.bytes()
+        each = 0 if self.search is None else self.search.table_bytes
         return {
             "pattern_tables": int(found["tables"]),
             "adam_state": int(found["entries"]),
             "update_counts": int(found["updates"]),
             "games_in_hand": int(found["games"]),
+            "transposition_tables": self._threads * each,
         }

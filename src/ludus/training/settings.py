@@ -333,6 +333,11 @@ class Settings(_Section):
                 f"search.fast_budget = {self.search.fast_budget} must be below the budget of a "
                 f"full search, {budget}, when search.full_fraction is below 1"
             )
+        if self.td.milliseconds > 0.0 and self.run.deterministic:
+            raise ValueError(
+                "td.milliseconds above 0 needs run.deterministic = false, as moves found by the "
+                "clock cannot be repeated; td.depth can be"
+            )
         if self.search.margin_weight > 0.0 and not self.model.margin_head:
             raise ValueError("search.margin_weight above 0 needs model.margin_head = true")
         check_alerts(self)

@@ -15,6 +15,31 @@ class TdSettings(Section):
         "standard",
         description="Pattern set: standard, or a file with a pattern a line, 'name: a1 b1 c1'.",
     )
+    depth: int | None = Field(
+        None,
+        ge=1,
+        le=60,
+        description="Plies that self-play searches; none: 1, or as many as milliseconds allow.",
+    )
+    milliseconds: float = Field(
+        0.0,
+        ge=0,
+        le=60_000,
+        description="Time of a move of self-play; 0: no limit. With one, results depend on the "
+        "machine's speed: no run is the same twice.",
+    )
+    endgame: int = Field(
+        0,
+        ge=0,
+        le=24,
+        description="Empty squares from which on self-play is played out exactly.",
+    )
+    table_mb: float = Field(
+        16.0,
+        ge=0.1,
+        le=4096,
+        description="Transposition table of each lane, where self-play searches.",
+    )
     opening: int = Field(
         0,
         ge=0,
@@ -53,6 +78,11 @@ class TdSettings(Section):
         json_schema_extra=may_change(),
         description="One game in so many is kept in logs/games.ndjson; 0: none.",
     )
+
+    @property
+    def searches(self) -> bool:
+        """Whether self-play looks further ahead than one move."""
+        return (self.depth or 1) > 1 or self.milliseconds > 0 or self.endgame > 0
 
     @model_validator(mode="after")
     def _clocks(self) -> TdSettings:

@@ -30,6 +30,15 @@ class HasEvaluators(Protocol):
         ...
 
 
+@runtime_checkable
+class CanShrink(Protocol):
+    """A phase with memory that it can do with less of."""
+
+    def shrink(self) -> str | None:
+        """Free some; what that was, in words, or None where nothing is left to free."""
+        ...
+
+
 COMPONENTS = ("replay_packed", "replay_decoded", "trees", "networks", "evaluators", "caches")
 """Components that every report has; a learner adds its own."""
 

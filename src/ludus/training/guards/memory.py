@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from ludus.training.guards.accounts import caches, memory_report
+from ludus.training.guards.accounts import CanShrink, caches, memory_report
 from ludus.training.guards.base import GuardState, Moment, Rebuild, RestartError
 from ludus.training.memory import fragmentation, memory_limit, resident_bytes, trim
 from ludus.training.phases import Leave
@@ -24,9 +24,10 @@ _SHARE = 0.8
 class MemoryGuard:
     """Resident memory of the trainer against its budget, and its growth.
 
-    Above the budget the biggest part that can be freed without changing a result is freed: answers
-    that evaluators remember, spare memory of the trees (the phase is made anew from a commit of
-    now), memory that the allocator keeps. Still above it, the process ends after a commit and its
+    Above the budget transposition tables are halved, as often as they can be; then the biggest part
+    that can be freed without changing a result is freed: answers that evaluators remember, spare
+    memory of the trees (the phase is made anew from a commit of now), memory that the allocator
+    keeps. Still above it, the process ends after a commit and its
     supervisor starts another; where that has happened in the window of errors already, the run is
     paused and the process ends.
     """
@@ -92,6 +93,10 @@ class MemoryGuard:
     def _shrink(self, moment: Moment, used: int, budget: int) -> None:
         """Free the biggest part that can be freed, unless that was done lately."""
         now, session = moment.now, moment.session
+        if isinstance(moment.phase, CanShrink) and (freed := moment.phase.shrink()):
+            self._before, self._freed = used, freed
+            self._acted += 1
+            return
         if self._shrunk_at is not None and now - self._shrunk_at < _AGAIN_SECONDS:
             self._give_up(moment, used, budget)
         self._shrunk_at, self._before = now, used

@@ -76,6 +76,11 @@ class TablePhase:
         """Nothing besides the session's."""
         return {}
 
+    def shrink(self) -> str | None:
+        """Halve the transposition tables, if there are any; the text says what was freed."""
+        size = self._session.learner.shrink()
+        return f"half of the transposition tables, now {size / 1e6:.1f} MB each" if size else None
+
     def save(self) -> tuple[dict[str, ObjectRef], dict[str, Any]]:
         """Sums so far; a batch that was cut is played again from its keys."""
         self._stream.save()
@@ -120,6 +125,9 @@ class TablePhase:
             "value_variance": sums.value_variance,
             "coverage": visits.share,
             "mean_updates": visits.mean,
+            "search_depth": sums.depth / sums.searches if sums.searches else None,
+            "search_nodes_per_second": sums.nodes / seconds if sums.searches else None,
+            "table_hit_rate": sums.hits / sums.probes if sums.probes else None,
             "epsilon": learner.epsilon,
             "failed": 0,
             "lanes": session.lanes,

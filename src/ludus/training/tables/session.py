@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from ludus import _core
 from ludus.errors import RunError, UserError, VersionError
 from ludus.games import GameEntry
-from ludus.learners.td import TdLearner, TdOptions
+from ludus.learners.td import TdLearner
+from ludus.learners.td_options import SelfPlaySearch, TdOptions
 from ludus.players import ExternalPlayer
 from ludus.runs import ObjectRef, Run
 from ludus.training.learned import Model, Weights
@@ -17,6 +19,7 @@ from ludus.training.needs import Needs
 from ludus.training.phases import Phase
 from ludus.training.session import Session, store_model
 from ludus.training.settings import Settings
+from ludus.training.td_settings import TdSettings
 
 _BASE_BYTES = 90 * 10**6
 """Assumed of the interpreter without torch."""
@@ -42,6 +45,17 @@ def options_of(settings: Settings) -> TdOptions:
         opening=td.opening,
         cut=td.cut,
         sample_every=td.record_every,
+        search=_search_of(td) if td.searches else None,
+    )
+
+
+def _search_of(td: TdSettings) -> SelfPlaySearch:
+    timed = td.milliseconds > 0
+    return SelfPlaySearch(
+        depth=td.depth if timed else td.depth or 1,
+        milliseconds=td.milliseconds,
+        endgame=td.endgame,
+        table_bytes=int(td.table_mb * 2**20),
     )
 
 
@@ -167,10 +181,12 @@ class TableSession(Session):
         patterns = options_of(settings).pattern_set()
         slots = int(patterns.slots) * int(patterns.stages)
         model, learning = 2 * slots, 20 * slots + slots // 8
+        td, lanes = settings.td, settings.runtime.lanes or os.cpu_count() or 1
+        tables = int(lanes * td.table_mb * 2**20) if td.searches else 0
         return Needs(
             model=model,
             state=learning,
-            learning=learning + model,
+            learning=learning + model + tables,
             base=_BASE_BYTES,
         )
 
@@ -185,7 +201,7 @@ class TableSession(Session):
         return 0, 0
 
     def memory_parts(self) -> dict[str, int]:
-        """``pattern_tables``, ``adam_state``, ``update_counts`` and ``games_in_hand``."""
+        """See :meth:`ludus.learners.td.TdLearner.memory`."""
         return self.learner.memory()
 
     def budgets(self, simulations: int | None) -> list[int]:
