@@ -119,8 +119,7 @@ def test_only_what_never_changes_results_may_change():
     # An audit looks at data and may stop the run; it never changes what is learned.
     sections = {key.split(".")[0] for key in changeable if not key.startswith("training.audit_")}
     operation = {"guards", "alerts", "logging", "metrics"}
-    assert sections <= {"run", "selfplay", "td", "evaluation", "runtime", *operation}
-    assert {key for key in changeable if key.startswith("td.")} == {"td.record_every"}
+    assert sections <= {"run", "selfplay", "evaluation", "runtime", *operation}
     assert {key for key in changeable if key.startswith("selfplay.")} == {
         "selfplay.root_sample_every"
     }

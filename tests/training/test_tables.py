@@ -13,7 +13,14 @@ from ludus.errors import ConfigError
 from ludus.games import get_game
 from ludus.players import parse_player
 from ludus.players.tables import load_tables
-from ludus.runs import Run, list_checkpoints, read_checkpoint, read_ndjson, read_status
+from ludus.runs import (
+    Run,
+    list_checkpoints,
+    read_checkpoint,
+    read_ndjson,
+    read_status,
+    send_command,
+)
 from ludus.training.birth import open_session
 from ludus.training.loop import Loop
 from ludus.training.messages import Sender
@@ -39,7 +46,7 @@ def few(tmp_path_factory):
     return f"td.patterns={file}"
 
 
-def train(path, *more, crash_at=None, commit_always=False, **options):
+def train(path, *more, crash_at=None, commit_always=False, act=None, **options):
     """Train in this process; None when it was crashed after so many units."""
     new = not (path / "manifests").is_dir()
     settings = SETTINGS if new else ()
@@ -53,6 +60,8 @@ def train(path, *more, crash_at=None, commit_always=False, **options):
     def stop_asked():
         nonlocal units
         units += 1
+        if act is not None:
+            act()
         if commit_always:
             session.run.cadence.seconds, session.run.cadence.share = 0.0, 1.0
         if crash_at is not None and units > crash_at:
@@ -154,6 +163,21 @@ def test_moves_by_the_clock_are_not_called_repeatable(few, tmp_path):
     done = train(path, *asked, "run.deterministic=false", "evaluation.every=0", iterations=1)
     assert done.state == "done"
     assert Run.open(path, write=False).iterations[0]["selfplay"]["search_depth"] > 1
+
+
+def test_how_games_are_played_changes_with_the_next_iteration(few, tmp_path):
+    path, asked = tmp_path / "run", []
+
+    def ask():
+        if not asked:
+            asked.append(send_command(path, "set", key="td.epsilon", value="0.5"))
+            asked.append(send_command(path, "set", key="td.depth", value="2"))
+
+    settings = (few, "selfplay.games_per_iteration=128", "evaluation.every=0")
+    assert train(path, *settings, act=ask, iterations=2).state == "done"
+    before, after = (one["selfplay"] for one in Run.open(path, write=False).iterations)
+    assert (before["epsilon"], after["epsilon"]) == (0.15, 0.5)
+    assert before["search_depth"] is None and 1.9 < after["search_depth"] <= 2
 
 
 def test_too_much_memory_halves_the_transposition_tables_first(few, tmp_path, monkeypatch):

@@ -149,7 +149,7 @@ class TdLearner:
     """Tables under training.
 
     Attributes:
-        options: see there; those of play may be replaced between two calls of :meth:`train`.
+        options: see there and :meth:`configure`.
         tables: as they are now; they may be asked from any thread.
         rate: Adam's step in discs of the newest batch.
         epsilon: share of random moves of the newest batch.
@@ -186,9 +186,20 @@ class TdLearner:
         self.rate = options.learning_rate(0)
         self.epsilon = options.epsilon(0)
 
+    def configure(self, options: TdOptions) -> None:
+        """Go on with other options of play: schedules, openings, the search.
+
+        Those of learning, and patterns, stay those of the birth.
+        """
+        if options.search != self.options.search:
+            self.search = options.search
+            self._set_search()
+        self.options = options
+
     def _set_search(self) -> None:
         search = self.search
         if search is None:
+            self._core.look_one_ply()
             return
         self._core.search_with(
             DEEPEST if search.depth is None else search.depth,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from ludus.training.schedules import Schedule
-from ludus.training.section import Section, may_change, next_iteration
+from ludus.training.section import Section, next_iteration
 
 
 class TdSettings(Section):
@@ -19,12 +19,14 @@ class TdSettings(Section):
         None,
         ge=1,
         le=60,
+        json_schema_extra=next_iteration(),
         description="Plies that self-play searches; none: 1, or as many as milliseconds allow.",
     )
     milliseconds: float = Field(
         0.0,
         ge=0,
         le=60_000,
+        json_schema_extra=next_iteration(),
         description="Time of a move of self-play; 0: no limit. With one, results depend on the "
         "machine's speed: no run is the same twice.",
     )
@@ -32,12 +34,14 @@ class TdSettings(Section):
         0,
         ge=0,
         le=24,
+        json_schema_extra=next_iteration(),
         description="Empty squares from which on self-play is played out exactly.",
     )
     table_mb: float = Field(
         16.0,
         ge=0.1,
         le=4096,
+        json_schema_extra=next_iteration(),
         description="Transposition table of each lane, where self-play searches.",
     )
     opening: int = Field(
@@ -75,7 +79,6 @@ class TdSettings(Section):
     record_every: int = Field(
         1000,
         ge=0,
-        json_schema_extra=may_change(),
         description="One game in so many is kept in logs/games.ndjson; 0: none.",
     )
 

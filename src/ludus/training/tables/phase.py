@@ -12,7 +12,7 @@ from ludus.runs import ObjectRef
 from ludus.training.blocks import Table
 from ludus.training.session import now_ms
 from ludus.training.stream import SEARCH, GameStream
-from ludus.training.tables.session import TableSession
+from ludus.training.tables.session import TableSession, options_of
 
 _POINTS = 64.0
 """Discs of a finished game, empty squares to the winner; the learner plays no other game."""
@@ -26,6 +26,7 @@ class TablePhase:
     def __init__(self, session: TableSession, saved: dict[str, Any] | None) -> None:
         """Begin, or go on after the last committed batch."""
         self._session = session
+        session.learner.configure(options_of(session.settings))
         self.total = session.settings.selfplay.games_per_iteration
         self._end = (session.iteration + 1) * self.total
         self._started = time.monotonic()
