@@ -147,11 +147,15 @@ def test_developer_tools_come_with_the_tests_only(clone: Path) -> None:
     run(clone, "test", "--slow", "-k", "dice")
     packages, command = calls(clone)
     assert "pytest" in packages
-    assert command == "-P -m pytest -m not browser and not peer and not gpu -k dice"
+    cores = f"-n{min(8, os.cpu_count())} --dist=worksteal"
+    assert command == f"-P -m pytest -m not browser and not peer and not gpu {cores} -k dice"
     run(clone, "x")  # and they stay
     assert calls(clone) == ["-P -m ludus.cli x"]
     run(clone, "test")
-    assert calls(clone) == ["-P -m pytest"]
+    assert calls(clone) == [f"-P -m pytest {cores}"]
+    run(clone, "test", "-n", "0")
+    run(clone, "test", __file__ + "::test_a")
+    assert calls(clone) == ["-P -m pytest -n 0", f"-P -m pytest {__file__}::test_a"]
 
 
 def test_an_extra_that_fails_is_remembered_and_no_error(clone: Path) -> None:

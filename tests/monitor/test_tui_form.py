@@ -222,8 +222,8 @@ def test_an_empty_folder_waits_for_a_run(run: Path, tmp_path: Path) -> None:
     root = tmp_path / "empty"
 
     async def look(app: MonitorApp, pilot) -> None:
-        waiting = " ".join(line(app, "waiting").split())
-        assert str(root) in waiting and "ludus train yatzy" in waiting
+        waiting = "".join(line(app, "waiting").split())  # long paths are wrapped anywhere
+        assert str(root) in waiting and "ludustrainyatzy" in waiting
         root.mkdir()
         run.rename(root / "tiny")
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
