@@ -221,6 +221,7 @@ std::vector<SearchResult> OthelloSearch::search_actions(const Board& board,
         static_cast<uint8_t>(moves == 0 ? othello::kPass : othello::first_bit(moves));
     SearchResult result = run(end_of(board, {action}), share, stop);
     result.move = action;
+    result.depth += action == othello::kPass ? 0 : 1;
     result.score = -result.score;
     result.mirrored = !result.mirrored;
     result.line.insert(result.line.begin(), action);

@@ -69,3 +69,22 @@ def test_bad_input_is_one_sentence_and_exit_2(ludus, arguments, words):
     assert out == ""
     assert err.startswith("ludus: ")
     assert words in err
+
+
+def test_an_oracle_of_the_end_only(ludus):
+    """Othello: no solitaire, and decisions before the endgame are ignored."""
+    code, out, _ = ludus(
+        "evaluate", "endgame", "corners", "--game", "othello", "--games", "12", "--json"
+    )
+    assert code == 0
+    perfect, corners = json.loads(out)["players"]
+    assert "solitaire" not in perfect and perfect["opponent"] == "weights"
+    assert perfect["oracle"]["mean_regret"] == 0.0
+    assert perfect["oracle"]["oracle_match_rate_move"] == 1.0
+    assert corners["oracle"]["mean_regret"] > 1.0
+    assert 12 * 4 <= corners["oracle"]["decisions"] <= 12 * 8
+    assert corners["oracle"]["oracle_keepall_ignored"] > 12 * 20
+    out = ludus("evaluate", "corners", "--game", "othello", "--games", "2")[1]
+    assert "agrees move" in out and "bonus" not in out and "against weights" in out
+    code, _, err = ludus("evaluate", "corners", "--game", "othello", "--suite", "solitaire")
+    assert code == 2 and "othello offers no opponent for a solitaire suite" in err

@@ -1,4 +1,4 @@
-"""Search of Othello from Python: analysis, limits, interruption, the table, players of tables."""
+"""Search of Othello from Python: analysis, limits, interruption, the table."""
 
 from __future__ import annotations
 
@@ -9,49 +9,12 @@ import time
 
 import numpy as np
 import pytest
-from tests.games.endgames import OTHELLO, late_positions, midgames, packed, published, sides
+from tests.games.endgames import OTHELLO, follow, late_positions, midgames, plain, published
 
 from ludus import _core
-from ludus.errors import GameError, PlayerError
+from ludus.errors import GameError
 from ludus.games.othello_position import Discs
-from ludus.games.othello_search import OthelloSearch, SearchChooser, search_limits
-
-
-@pytest.fixture(scope="module")
-def tables():
-    """Random ones: they look at all patterns."""
-    made = _core.PatternTables()
-    noise = np.random.default_rng(3).integers(-300, 301, made.all().shape)
-    made.load((32768 + noise).astype(np.uint16))
-    return made
-
-
-def follow(state, actions):
-    state = state.copy()
-    for action in actions:
-        state.apply(OTHELLO.parse_action(state, action))
-    return state
-
-
-def plain(tables, state, depth):
-    """Minimax for the side to move, in 1/256 disc; a pass takes no depth."""
-    own, opp = sides(state)
-    if state.kind != "decision":
-        black, white = Discs.of(state).counts
-        ahead = black - white
-        ahead += (64 - black - white) * ((ahead > 0) - (ahead < 0))
-        return 256 * ahead * (1 if Discs.of(state).seat == 0 else -1)
-    if depth == 0:
-        return int(tables.evaluate_words(np.array([[own, opp]], np.uint64))[0])
-    best = -(2**31)
-    for action in state.legal().tolist():
-        reply = state.copy()
-        reply.apply(action)
-        score = plain(tables, reply, depth - (action != 64))
-        if Discs.of(reply).seat != Discs.of(state).seat:
-            score = -score
-        best = max(best, score)
-    return best
+from ludus.games.othello_search import OthelloSearch
 
 
 def test_without_pruning_it_is_minimax(tables):
@@ -108,6 +71,7 @@ def test_actions_one_by_one_best_first(tables):
         search.forget()
         assert scores[0] == sign * search.analyse(state, depth=3, certainty=7).score
         for action, one in found.items():
+            assert one.depth == 3 or (one.exact and one.depth == 7)
             assert one.action == action and follow(state, one.line).packed() == one.leaf.packed()
 
 
@@ -179,82 +143,3 @@ def test_the_table_shrinks_and_counts(tables):
     for size in (0, -1, 1e9):
         with pytest.raises(GameError, match="transposition table"):
             search.resize(size)
-
-
-def test_choosing_depends_on_the_position_only(tables):
-    states = packed([*midgames(), *late_positions(10, 15), *late_positions(5, 3)])
-    keys = np.zeros(len(states), np.uint64)
-    player = SearchChooser(tables, {"depth": 4, "endgame": 10})
-    together = player(states, keys)
-    for state, action in zip(states, together.tolist(), strict=True):
-        assert action in OTHELLO.rules.state(state.tobytes()).legal().tolist()
-    alone = [int(player(states[i : i + 1], keys[:1])[0]) for i in reversed(range(len(states)))]
-    assert together.tolist() == alone[::-1]
-
-    answers = []
-    lanes = [threading.Thread(target=lambda: answers.append(player(states, keys))) for _ in "ab"]
-    for lane in lanes:
-        lane.start()
-    for lane in lanes:
-        lane.join()
-    assert all(np.array_equal(answer, together) for answer in answers) and len(answers) == 2
-    with pytest.raises(GameError, match="Position 0 is no decision"):
-        player(packed([_core.othello_state(2**64 - 1, 0, 0)]), keys[:1])
-
-
-def test_interrupting_a_player(tables):
-    player = SearchChooser(tables, {"depth": 30})
-    timer = threading.Timer(0.2, player.interrupt)
-    timer.start()
-    with pytest.raises(GameError, match="stopped before"):
-        player(packed(midgames()), np.zeros(10, np.uint64))
-
-
-def test_a_searching_player_beats_random(tables):
-    """Random weights know nothing, but whoever searches sees the end of the game first."""
-    deep = SearchChooser(tables, {"depth": 2, "endgame": 12})
-    score = 0
-    for number in range(6):
-        state = OTHELLO.rules.initial()
-        random = np.random.default_rng(number)
-        while state.kind == "decision":
-            seat = Discs.of(state).seat
-            if seat == number % 2:
-                state.apply(int(deep(packed([state]), np.zeros(1, np.uint64))[0]))
-            else:
-                state.apply(int(random.choice(state.legal())))
-        score += plain(None, state, 0) * (1 if Discs.of(state).seat == number % 2 else -1)
-    assert score > 0
-
-
-@pytest.mark.parametrize(
-    ("options", "limits"),
-    [
-        ({}, None),
-        ({"depth": "1", "threads": "2"}, None),
-        ({"depth": "6"}, {"depth": 6, "endgame": 0, "threads": 1, "seconds": 0.0}),
-        ({"ms": "15"}, {"depth": 60, "endgame": 0, "threads": 1, "seconds": 0.015}),
-        (
-            {"depth": "6", "ms": "15", "endgame": "14", "threads": "2"},
-            {"depth": 6, "endgame": 14, "threads": 2, "seconds": 0.015},
-        ),
-    ],
-)
-def test_options_of_a_player(options, limits):
-    assert search_limits(options) == limits
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({"deep": "3"}, "has no option 'deep'"),
-        ({"depth": "0"}, "depth=0 must be a number from 1 to 60"),
-        ({"depth": "3.5"}, "depth=3.5 must be"),
-        ({"ms": "nan"}, "ms=nan must be"),
-        ({"endgame": "x"}, "endgame=x must be"),
-        ({"threads": "99"}, "threads=99 must be"),
-    ],
-)
-def test_bad_options_of_a_player(options, sentence):
-    with pytest.raises(PlayerError, match=sentence):
-        search_limits(options)

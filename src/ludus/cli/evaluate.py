@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -54,11 +54,13 @@ def evaluate(
     lanes: Annotated[int, typer.Option("--lanes", help="Threads; 0: one a core.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Measure players against the game's oracle.
+    """Measure players by the game's oracle.
 
     The solitaire figures are the totals of the player's own seat in games against the oracle,
     seats alternating, a seed for each game. A player that maximises wins may score lower here and
-    still be stronger. The agreement tells how often an action is as good as the oracle's.
+    still be stronger. The agreement tells how often an action is as good as the oracle's, and what
+    the others give away; where the oracle solves only the end of a game, earlier decisions are
+    ignored, and the opponent is the game's sparring partner.
     """
     if calibration:
         if not 1 <= games <= 10_000_000:
@@ -68,10 +70,12 @@ def evaluate(
     entry = chosen_game(game, players)
     if suite not in SUITES:
         raise UserError(f"suite {suite!r} is unknown; there are {', '.join(SUITES)}")
-    if "opponent" not in entry.suites:
-        raise UserError(f"{entry.name} has no suite: it offers no opponent for one")
+    if not {"opponent", "judge"} & set(entry.suites):
+        raise UserError(f"{entry.name} has no suite: it offers no opponent for one, and no oracle")
     if suite == "oracle" and "judge" not in entry.suites:
         raise UserError(f"{entry.name} has no oracle that could judge actions")
+    if suite == "solitaire" and "opponent" not in entry.suites:
+        raise UserError(f"{entry.name} offers no opponent for a solitaire suite")
     if not 2 <= games <= 1_000_000 or games % 2:
         raise UserError(f"--games {games} must be an even number in 2..1000000")
     reports = [
@@ -113,35 +117,46 @@ def _policy_id(spec: str) -> str:
 def _measure(
     entry: GameEntry, spec: str, suite: str, games: int, seed: int, lanes: int
 ) -> dict[str, Any]:
-    from ludus.arena import MatchSettings, Solitaire, match_figures, match_rates
+    from ludus.arena import Match, MatchSettings, SeedSet, Solitaire, match_figures, match_rates
     from ludus.players import parse_player
 
     judged = suite in ("all", "oracle") and "judge" in entry.suites
-    bonus: Callable[..., Any] | None = entry.suites.get("bonus")
-    played = Solitaire(
-        entry.rules,
-        parse_player(spec, entry),
-        parse_player(str(entry.suites["opponent"]()), entry),
-        games=games,
-        seed=seed,
-        policy_id=_policy_id(spec),
-        bonus=bonus,
-        settings=MatchSettings(lanes=lanes),
-        figures=match_figures(entry.rules, entry.suites["judge"]) if judged else None,
-    )
+    figures = match_figures(entry.rules, entry.suites["judge"]) if judged else None
+    player = parse_player(spec, entry)
+    how = MatchSettings(lanes=lanes, openings=entry.match_openings())
+    played: Solitaire | Match
+    if "opponent" in entry.suites:
+        played = Solitaire(
+            entry.rules,
+            player,
+            parse_player(str(entry.suites["opponent"]()), entry),
+            games=games,
+            seed=seed,
+            policy_id=_policy_id(spec),
+            bonus=entry.suites.get("bonus"),
+            settings=how,
+            figures=figures,
+        )
+        match = played.match
+    else:
+        seeds = SeedSet.generate(seed, games // 2, purpose="oracle")
+        sparring = parse_player(entry.sparring, entry)
+        played = match = Match(entry.rules, player, sparring, seeds, how, figures=figures)
     try:
         with Work(spec, games) as work:
-            drive(played.advance, lambda: work.update(played.match.games_finished))
+            drive(played.advance, lambda: work.update(match.games_finished))
     finally:
         played.close()
-    report: dict[str, Any] = {"policy_id": played.policy_id, "player": spec}
-    result = played.match.result()
-    if suite in ("all", "solitaire"):
+    report: dict[str, Any] = {"policy_id": _policy_id(spec), "player": spec}
+    result = match.result()
+    if isinstance(played, Solitaire) and suite in ("all", "solitaire"):
         report["solitaire"] = played.summary()
     if judged:
         report["oracle"] = match_rates(result.figures, list(entry.rules.decision_kinds))
+    report["opponent"] = match.names[1]
+    report["win_rate"] = result.rate.rate
     report["distinct_games"] = result.distinct_games
-    report["fallbacks"] = int(played.match.counters()["fallbacks"])
+    report["fallbacks"] = int(match.counters()["fallbacks"])
     return report
 
 
@@ -172,6 +187,8 @@ def _print(reports: list[dict[str, Any]]) -> None:
         agrees = [f"agrees {kind}" for kind in kinds]
         columns = ["player", *agrees, "regret", "ignored", "decisions"]
         say(table(columns, [_oracle_row(report, kinds) for report in reports]))
+        if "solitaire" not in reports[0]:
+            say(f"against {reports[0]['opponent']}, seats alternating")
 
 
 def _solitaire_row(report: Mapping[str, Any]) -> tuple[object, ...]:

@@ -1,4 +1,7 @@
-"""``ludus oracle``: exact answers. ``ludus oracle yatzy expected | simulate | value | advise``."""
+"""``ludus oracle``: exact answers. ``ludus oracle yatzy expected | simulate | value | advise``.
+
+Those of Othello are in :mod:`ludus.cli.oracle_othello`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ludus.cli import oracle_othello
 from ludus.cli.output import note, print_json, say, table
 from ludus.errors import UserError
 
@@ -36,6 +40,7 @@ def register(app: typer.Typer) -> None:
     yatzy.command("value")(value)
     yatzy.command("advise")(advise)
     oracle.add_typer(yatzy, name="yatzy")
+    oracle.add_typer(oracle_othello.commands(), name="othello")
     app.add_typer(oracle, name="oracle")
 
 

@@ -1,4 +1,4 @@
-"""Search of Othello positions over pattern tables: analysis for people, and players.
+"""Search of Othello positions over pattern tables.
 
 The search is compiled (``cpp/patterns/othello_search.h``: method and sources): alpha-beta with
 iterative deepening, a transposition table, forward pruning whose risk is calibrated, and exact
@@ -13,11 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from ludus import _core
-from ludus.errors import PlayerError
 from ludus.games.othello_position import PASS, SQUARES, Discs
 
 DISC: Final = 256
@@ -25,9 +21,6 @@ DISC: Final = 256
 
 DEEPEST: Final = 60
 """Discs that can be put after the start: no search looks further."""
-
-PLAYER_MEGABYTES: Final = 32.0
-"""Transposition table of a player, for each lane that asks it at the same time."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +115,7 @@ class OthelloSearch:
         """
         discs = Discs.of(state)
         found = self._core.search(
-            *_sides(discs),
+            *sides(discs),
             depth=depth,
             endgame=endgame,
             nodes=nodes,
@@ -149,7 +142,7 @@ class OthelloSearch:
         """
         discs = Discs.of(state)
         results = self._core.search_actions(
-            *_sides(discs),
+            *sides(discs),
             depth=depth,
             endgame=endgame,
             nodes=nodes,
@@ -190,8 +183,8 @@ class OthelloSearch:
         }
 
 
-def _sides(discs: Discs) -> tuple[int, int]:
-    """Discs of the side to move and of the other."""
+def sides(discs: Discs) -> tuple[int, int]:
+    """Discs of the side to move and of the other, as the compiled search wants them."""
     return (discs.black, discs.white) if discs.seat == 0 else (discs.white, discs.black)
 
 
@@ -254,77 +247,3 @@ class Pool(Generic[Lent]):
         with self._lock:
             for one in self._busy:
                 one.stop()
-
-
-class SearchChooser:
-    """A player that searches; called from any lane.
-
-    Attributes:
-        limits: of a search, as the compiled core names them.
-    """
-
-    def __init__(self, tables: _core.PatternTables, limits: Mapping[str, Any]) -> None:
-        self.limits = dict(limits)
-        self._pool = Pool(lambda: _core.OthelloSearch(tables, PLAYER_MEGABYTES))
-
-    def __call__(
-        self, states: npt.NDArray[np.uint8], keys: npt.NDArray[np.uint64]
-    ) -> npt.NDArray[np.int32]:
-        """Actions ``i32[n]`` for packed positions ``u8[n, 32]``; the keys are of no use.
-
-        Raises:
-            GameError: a position whose game is over, or the search was interrupted.
-        """
-        with self._pool.lend() as search:
-            return search.choose(np.ascontiguousarray(states), **self.limits)
-
-    def interrupt(self) -> None:
-        """End the searches that are going on, by another thread."""
-        self._pool.stop()
-
-
-OPTIONS: Final = ("depth", "ms", "endgame", "threads")
-"""Of :func:`search_chooser`."""
-
-
-def search_limits(options: Mapping[str, str]) -> dict[str, Any] | None:
-    """Limits of a searching player by its options, as texts.
-
-    Args:
-        options: ``depth`` in discs (default 1; no limit where ``ms`` is given), ``ms`` for a move,
-            ``endgame`` (empty squares from which on it solves exactly, default 0), ``threads`` of
-            a search (default 1).
-
-    Returns: what :class:`SearchChooser` wants; None where looking one move ahead is all.
-
-    Raises:
-        PlayerError: an option that it does not have, or a value out of range.
-    """
-    for key in options:
-        if key not in OPTIONS:
-            raise PlayerError(
-                f"player td has no option {key!r}: its options are {', '.join(OPTIONS)}"
-            )
-    ms = _number(options, "ms", 0.0, 3.6e6)
-    depth = int(_number(options, "depth", 1, DEEPEST, default=DEEPEST if ms else 1))
-    endgame = int(_number(options, "endgame", 0, DEEPEST))
-    threads = int(_number(options, "threads", 1, 64, default=1))
-    if depth == 1 and endgame == 0:
-        return None
-    return {"depth": depth, "endgame": endgame, "threads": threads, "seconds": ms / 1000.0}
-
-
-def _number(
-    options: Mapping[str, str], name: str, least: float, most: float, *, default: float = 0.0
-) -> float:
-    """An option's value; whole but for times."""
-    text = options.get(name)
-    if text is None:
-        return default
-    try:
-        value = float(text) if name == "ms" else int(text)
-    except ValueError:
-        value = float("nan")
-    if not least <= value <= most:
-        raise PlayerError(f"option {name}={text} must be a number from {least:g} to {most:g}")
-    return value

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from ludus import _core
-from ludus.games.othello_search import SearchChooser, search_limits
+from ludus.games.othello_chooser import OnePlyChooser, SearchChooser, search_limits
 from ludus.games.pattern_tables import tables_of
 from ludus.games.registry import Chooser
 
@@ -24,7 +22,7 @@ def chooser(
     Args:
         arrays: of a file of tables, see :func:`tables_of`.
         meta: likewise.
-        options: see :func:`ludus.games.othello_search.search_limits`. Looking one move ahead is
+        options: see :func:`ludus.games.othello_chooser.search_limits`. Looking one move ahead is
             the default; equally good moves are then chosen among by the keys.
 
     Raises:
@@ -33,14 +31,4 @@ def chooser(
     """
     search = search_limits(options)
     tables = tables_of(arrays, meta)
-    if search is not None:
-        return SearchChooser(tables, search)
-
-    def choose(
-        states: npt.NDArray[np.uint8], keys: npt.NDArray[np.uint64]
-    ) -> npt.NDArray[np.int32]:
-        return _core.one_ply_choose(
-            tables, np.ascontiguousarray(states), np.ascontiguousarray(keys)
-        )
-
-    return choose
+    return OnePlyChooser(tables) if search is None else SearchChooser(tables, search)
