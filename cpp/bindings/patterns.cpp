@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "bindings/arrays.h"
+#include "patterns/evaluation_work.h"
 #include "patterns/learner.h"
 #include "patterns/search_chooser.h"
 
@@ -80,12 +81,12 @@ NumpyArray<int32_t> evaluate_cells(const PatternTables& tables, const Array2<uin
                                    const Array1<uint8_t>& movers) {
   require(cells.shape(1) == othello::kSquares,
           "A board has 64 cells, not " + std::to_string(cells.shape(1)) + ".");
-  std::vector<othello::Board> boards;
+  std::vector<int32_t> scores(movers.size());
   {
     nb::gil_scoped_release release;
-    boards = boards_of({cells.data(), cells.size()}, {movers.data(), movers.size()});
+    tables.evaluate({cells.data(), cells.size()}, {movers.data(), movers.size()}, scores);
   }
-  return scores_of(tables, boards);
+  return to_numpy(std::move(scores));
 }
 
 // The contents of every instance, as the mover sees them.
@@ -293,10 +294,39 @@ void bind_tables(nb::module_& m) {
       .def("copy", &PatternTables::copy, nb::call_guard<nb::gil_scoped_release>());
 }
 
+EvaluationWay way_named(const std::string& name) {
+  if (name == "incremental") return EvaluationWay::incremental;
+  if (name == "from_scratch") return EvaluationWay::from_scratch;
+  if (name == "plain") return EvaluationWay::plain;
+  throw InputError("There is no way of evaluation '" + name +
+                   "'; there are: incremental, from_scratch, plain.");
+}
+
+void bind_work(nb::module_& m) {
+  nb::class_<EvaluationWork>(m, "EvaluationWork")
+      .def(
+          "__init__",
+          [](EvaluationWork* self, std::shared_ptr<PatternTables> tables, size_t positions,
+             int empties, uint64_t seed) {
+            new (self) EvaluationWork(std::move(tables), positions, empties, seed);
+          },
+          nb::arg("tables"), nb::arg("positions"), nb::arg("empties"), nb::arg("seed"))
+      .def(
+          "run",
+          [](const EvaluationWork& work, const std::string& way, size_t repeats) {
+            const EvaluationWay which = way_named(way);
+            nb::gil_scoped_release release;
+            return work.run(which, repeats);
+          },
+          nb::arg("way"), nb::arg("repeats"))
+      .def_prop_ro("moves", &EvaluationWork::moves);
+}
+
 }  // namespace
 
 void bind_patterns(nb::module_& m) {
   bind_tables(m);
+  bind_work(m);
   m.def("td_replay", &td_replay, nb::arg("tables"), nb::arg("actions"), nb::arg("trace_lambda"),
         nb::arg("cut"), nb::arg("clip"));
   nb::class_<TdLearner>(m, "TdLearner")

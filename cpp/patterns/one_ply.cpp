@@ -2,6 +2,8 @@
 
 #include <climits>
 
+#include "patterns/endings.h"
+
 namespace ludus::patterns {
 
 int one_ply_move(const PatternTables& tables, const othello::Board& board, uint64_t key) {
@@ -15,7 +17,10 @@ int one_ply_move(const PatternTables& tables, const othello::Board& board, uint6
     const uint64_t turned = othello::flips(board.own, board.opp, square);
     const othello::Board after = othello::after_move(board, square, turned);
     int value;
-    if (othello::is_over(after)) {
+    int score;
+    if (known(after, score)) {
+      value = -score * kDisc;
+    } else if (othello::is_over(after)) {
       value = -othello::final_score(after) * kDisc;
     } else {
       IndexVector view;

@@ -1,6 +1,7 @@
 #include "patterns/selfplay.h"
 
 #include "base/errors.h"
+#include "patterns/endings.h"
 
 namespace ludus::patterns {
 namespace {
@@ -8,8 +9,6 @@ namespace {
 using othello::Board;
 
 float discs(int score) { return static_cast<float>(score) / static_cast<float>(kDisc); }
-
-bool ends(const Board& after) { return after.own == 0 || after.empty() == 0; }
 
 // One ply of search: the best move, and the value of another that is asked for.
 struct Greedy {
@@ -19,11 +18,12 @@ struct Greedy {
   int asked = 0;
 };
 
-// The score of a move for the mover: exact where the board is full or the other side has no disc
-// left, else by the tables.
+// The score of a move for the mover: what the rules know of the position after it, else by the
+// tables.
 int score_of(const PatternTables& tables, const GameInPlay& game, int square, uint64_t turned) {
   const Board after = othello::after_move(game.board(), square, turned);
-  if (ends(after)) return -kDisc * othello::final_score(after);
+  int score;
+  if (known(after, score)) return -kDisc * score;
   IndexVector view;
   tables.rules().view_after(game.indices(), square, turned, view);
   return -tables.evaluate(view, stage_of(5 + game.played()));
@@ -147,7 +147,8 @@ void GameInPlay::play(int square, uint64_t turned, Step& step, IndexVector& leaf
   step.square = static_cast<uint8_t>(square);
   step.seat = seat_;
   step.stage = static_cast<uint8_t>(stage_of(5 + played_));
-  step.learns = !ends(board_);
+  int score;
+  step.learns = !known(board_, score);
   step.mirrored = true;
   leaf = indices_.mover;
   seat_ ^= 1U;

@@ -12,7 +12,8 @@ namespace {
 
 using othello::Board;
 
-constexpr size_t kChunk = 1 << 14;
+constexpr size_t kChunk = 1 << 20;    // boards that are put in order of their stages at once
+constexpr size_t kAtATime = 1 << 13;  // boards for which the gate is held
 
 int stage_of(const Board& board) {
   return patterns::stage_of(std::max(4, othello::kSquares - othello::empties(board)));
@@ -28,6 +29,25 @@ uint64_t low_bits(uint64_t bytes) {
   while (cells[square] <= 2) ++square;
   throw InputError("Board " + std::to_string(row) + " has " + std::to_string(cells[square]) +
                    " on " + square_name(square) + "; a cell is 0 (empty), 1 (black) or 2 (white).");
+}
+
+Board board_of(size_t row, const uint8_t* cells, uint8_t mover) {
+  uint64_t black = 0;
+  uint64_t white = 0;
+  uint64_t wrong = 0;
+  for (int rank = 0; rank < 8; ++rank) {
+    uint64_t bytes = 0;  // byte by byte, so that big-endian machines agree
+    for (int file = 0; file < 8; ++file)
+      bytes |= static_cast<uint64_t>(cells[8 * rank + file]) << (8 * file);
+    black |= low_bits(bytes) << (8 * rank);
+    white |= low_bits(bytes >> 1) << (8 * rank);
+    wrong |= bytes & 0xFCFCFCFCFCFCFCFCULL;
+  }
+  if (wrong != 0 || (black & white) != 0) refuse_cell(row, cells);
+  if (mover != 1 && mover != 2)
+    throw InputError("Board " + std::to_string(row) + " has " + std::to_string(mover) +
+                     " as the side to move, which is 1 (black) or 2 (white).");
+  return mover == 1 ? Board{black, white} : Board{white, black};
 }
 
 }  // namespace
@@ -63,17 +83,41 @@ int PatternTables::evaluate(const Board& board) const {
 }
 
 void PatternTables::evaluate(std::span<const Board> boards, std::span<int32_t> scores) const {
-  // Boards of one stage after the other: the tables of a stage fit a core's cache, all do not.
   std::vector<uint32_t> order(std::min(boards.size(), kChunk));
   for (size_t start = 0; start < boards.size(); start += kChunk) {
-    const auto part = boards.subspan(start, std::min(kChunk, boards.size() - start));
-    std::array<uint32_t, kStages + 1> at{};
-    for (const Board& board : part) ++at[static_cast<size_t>(stage_of(board)) + 1];
-    for (size_t stage = 0; stage < kStages; ++stage) at[stage + 1] += at[stage];
-    for (size_t i = 0; i < part.size(); ++i)
-      order[at[static_cast<size_t>(stage_of(part[i]))]++] = static_cast<uint32_t>(i);
+    const size_t count = std::min(kChunk, boards.size() - start);
+    evaluate_chunk(boards.subspan(start, count), scores.subspan(start, count), order);
+  }
+}
+
+void PatternTables::evaluate(std::span<const uint8_t> cells, std::span<const uint8_t> movers,
+                             std::span<int32_t> scores) const {
+  if (cells.size() != othello::kSquares * movers.size())
+    throw InputError("Boards have 64 cells each: " + std::to_string(movers.size()) +
+                     " of them have " + std::to_string(64 * movers.size()) + " cells, not " +
+                     std::to_string(cells.size()) + ".");
+  std::vector<uint32_t> order(std::min(movers.size(), kChunk));
+  std::vector<Board> boards(order.size());
+  for (size_t start = 0; start < movers.size(); start += kChunk) {
+    const size_t count = std::min(kChunk, movers.size() - start);
+    for (size_t i = 0; i < count; ++i)
+      boards[i] = board_of(start + i, cells.data() + 64 * (start + i), movers[start + i]);
+    evaluate_chunk({boards.data(), count}, scores.subspan(start, count), order);
+  }
+}
+
+// Boards of one stage after the other: the tables of a stage fit a core's cache, all do not.
+void PatternTables::evaluate_chunk(std::span<const Board> part, std::span<int32_t> scores,
+                                   std::vector<uint32_t>& order) const {
+  std::array<uint32_t, kStages + 1> at{};
+  for (const Board& board : part) ++at[static_cast<size_t>(stage_of(board)) + 1];
+  for (size_t stage = 0; stage < kStages; ++stage) at[stage + 1] += at[stage];
+  for (size_t i = 0; i < part.size(); ++i)
+    order[at[static_cast<size_t>(stage_of(part[i]))]++] = static_cast<uint32_t>(i);
+  for (size_t i = 0; i < part.size();) {
     const std::shared_lock lock(gate_);
-    for (size_t i = 0; i < part.size(); ++i) scores[start + order[i]] = evaluate(part[order[i]]);
+    for (const size_t end = std::min(part.size(), i + kAtATime); i < end; ++i)
+      scores[order[i]] = evaluate(part[order[i]]);
   }
 }
 
@@ -106,33 +150,6 @@ void PatternTables::load(std::span<const uint16_t> weights) {
                      std::to_string(weights.size()) + ".");
   const std::unique_lock lock(gate_);
   std::copy(weights.begin(), weights.end(), weights_.begin());
-}
-
-std::vector<Board> boards_of(std::span<const uint8_t> cells, std::span<const uint8_t> movers) {
-  if (cells.size() != 64 * movers.size())
-    throw InputError("Boards have 64 cells each: " + std::to_string(movers.size()) +
-                     " of them have " + std::to_string(64 * movers.size()) + " cells, not " +
-                     std::to_string(cells.size()) + ".");
-  std::vector<Board> boards(movers.size());
-  for (size_t row = 0; row < movers.size(); ++row) {
-    uint64_t black = 0;
-    uint64_t white = 0;
-    uint64_t wrong = 0;
-    for (int rank = 0; rank < 8; ++rank) {
-      uint64_t bytes = 0;  // byte by byte, so that big-endian machines agree
-      const uint8_t* at = cells.data() + 64 * row + 8 * rank;
-      for (int file = 0; file < 8; ++file) bytes |= static_cast<uint64_t>(at[file]) << (8 * file);
-      black |= low_bits(bytes) << (8 * rank);
-      white |= low_bits(bytes >> 1) << (8 * rank);
-      wrong |= bytes & 0xFCFCFCFCFCFCFCFCULL;
-    }
-    if (wrong != 0 || (black & white) != 0) refuse_cell(row, cells.data() + 64 * row);
-    if (movers[row] != 1 && movers[row] != 2)
-      throw InputError("Board " + std::to_string(row) + " has " + std::to_string(movers[row]) +
-                       " as the side to move, which is 1 (black) or 2 (white).");
-    boards[row] = movers[row] == 1 ? Board{black, white} : Board{white, black};
-  }
-  return boards;
 }
 
 }  // namespace ludus::patterns

@@ -75,6 +75,11 @@ class PatternTables {
 
   // Scores of many boards for their movers; takes the gate for a few thousand boards at a time.
   void evaluate(std::span<const othello::Board> boards, std::span<int32_t> scores) const;
+  // The same for boards as rows of 64 cells (0 empty, 1 black, 2 white) and the side to move (1 or
+  // 2) of each. Throws InputError that names the row and the square of a value that is none of
+  // these.
+  void evaluate(std::span<const uint8_t> cells, std::span<const uint8_t> movers,
+                std::span<int32_t> scores) const;
 
   // One weight, and all of a pattern in a stage. Throw InputError for places that are not there;
   // the first takes the gate, the second leaves it to whoever reads the span.
@@ -107,6 +112,9 @@ class PatternTables {
   }
 #endif
 
+  void evaluate_chunk(std::span<const othello::Board> part, std::span<int32_t> scores,
+                      std::vector<uint32_t>& order) const;
+
   alignas(64) uint32_t first_[kMaxInstances] = {};  // entry of contents 0 in a stage's row
   uint16_t used_[kMaxInstances / 16] = {};          // bit l: lane l of the part is an instance
   [[maybe_unused]] int instances_;
@@ -119,10 +127,5 @@ class PatternTables {
   std::vector<uint16_t> weights_;
   mutable std::shared_mutex gate_;
 };
-
-// Boards from rows of 64 cells (0 empty, 1 black, 2 white) and the side to move (1 or 2) of each.
-// Throws InputError that names the row and the square of a value that is none of these.
-std::vector<othello::Board> boards_of(std::span<const uint8_t> cells,
-                                      std::span<const uint8_t> movers);
 
 }  // namespace ludus::patterns

@@ -1,11 +1,13 @@
 // Pattern sets, index vectors and tables: the numbers of the standard set, moves against sums from
-// nothing, evaluation against a plain sum over squares, folding, bad input.
+// nothing, evaluation against a plain sum over squares, wipe-outs, folding, bad input.
 #include <set>
 #include <thread>
 
 #include "base/errors.h"
 #include "base/random.h"
 #include "check.h"
+#include "patterns/endings.h"
+#include "patterns/one_ply.h"
 #include "patterns/tables.h"
 
 using namespace ludus;
@@ -188,13 +190,19 @@ void bad_input() {
   const std::vector<uint8_t> movers = {1, 2};
   cells[0] = 1;
   cells[64 + 63] = 2;
-  const auto boards = boards_of(cells, movers);
-  CHECK((boards[0] == Board{1, 0} && boards[1] == Board{1ULL << 63, 0}));
-  CHECK_THROWS(boards_of(std::span(cells).first(64), movers), InputError);
-  CHECK_THROWS(boards_of(cells, std::vector<uint8_t>{1, 0}), InputError);
+  std::vector<int32_t> scores(2);
+  fill(tables, 2);
+  tables.evaluate(cells, movers, scores);
+  CHECK(scores[0] == tables.evaluate(Board{1, 0}) &&
+        scores[1] == tables.evaluate(Board{1ULL << 63, 0}));
+  const auto refuses = [&](std::span<const uint8_t> some, const std::vector<uint8_t>& sides) {
+    CHECK_THROWS(tables.evaluate(some, sides, scores), InputError);
+  };
+  refuses(std::span(cells).first(64), movers);
+  refuses(cells, {1, 0});
   for (const uint8_t wrong : {3, 4, 128, 255}) {
     cells[70] = wrong;
-    CHECK_THROWS(boards_of(cells, movers), InputError);
+    refuses(cells, movers);
   }
 }
 
@@ -218,9 +226,49 @@ void readers_and_a_writer() {
   CHECK_EQ(tables.evaluate(othello::kStart), 56 * 256);
 }
 
+bool takes_all_by_trying(const Board& board) {
+  for (uint64_t moves = othello::legal_moves(board); moves != 0; moves &= moves - 1) {
+    const int square = othello::first_bit(moves);
+    if (othello::flips(board.own, board.opp, square) == board.opp) return true;
+  }
+  return false;
+}
+
+void wipe_outs() {
+  Stream stream(9, Purpose::player);
+  int found = 0;
+  for (int i = 0; i < 200000; ++i) {
+    const uint64_t own = stream.next_u64() & stream.next_u64();
+    uint64_t opp = 0;
+    for (uint32_t discs = 1 + stream.below(4); discs > 0; --discs) opp |= 1ULL << stream.below(64);
+    const Board board{own & ~opp, opp};
+    const bool all = takes_all_by_trying(board);
+    CHECK_EQ(can_take_all(board), all);
+    found += all ? 1 : 0;
+  }
+  CHECK(found > 1000);
+
+  // The shortest game but for white's last move, f5, which lets black end it by c5.
+  Board board = othello::kStart;
+  for (const int square : {44, 29, 20, 45, 38, 43, 52})  // e6 f4 e3 f6 g5 d6 e7
+    board = othello::after_move(board, square, othello::flips(board.own, board.opp, square));
+  const PatternTables tables;
+  for (uint64_t key = 0; key < 64; ++key) {
+    const int square = one_ply_move(tables, board, key * 0x9E3779B97F4A7C15ULL);
+    Board after = othello::after_move(board, square, othello::flips(board.own, board.opp, square));
+    CHECK(!takes_all_by_trying(after));
+  }
+  const Board lost = othello::after_move(board, 37, othello::flips(board.own, board.opp, 37));
+  int score = 0;
+  CHECK(known(lost, score));
+  CHECK_EQ(score, 64);
+  CHECK(!known(board, score));
+}
+
 }  // namespace
 
 int main() {
+  wipe_outs();
   standard_set();
   other_sets();
   indices_and_scores();

@@ -62,6 +62,15 @@ def images(square: int) -> list[int]:
     return out
 
 
+def known(cells: list[int], side: int) -> int | None:
+    """The score for `side`, which is to move, where the rules know it: at the end, and where one
+    move takes all discs of the other."""
+    if side not in cells or 0 not in cells:
+        return difference(cells, side)
+    wins = any(3 - side not in after(cells, side, square) for square in moves(cells, side))
+    return 64 if wins else None
+
+
 class Pattern:
     """One pattern: its placements, and the name of an entry for a board."""
 
@@ -134,8 +143,9 @@ class Learner:
     def move_value(self, cells: list[int], side: int, square: int) -> np.float32:
         """Of a move, in discs for who makes it."""
         board = after(cells, side, square)
-        if 3 - side not in board or 0 not in board:
-            return f32(difference(board, side))
+        exact = known(board, 3 - side)
+        if exact is not None:
+            return f32(-exact)
         return f32(-self.score(board, 3 - side) / DISC)
 
     def errors(self, actions: list[int]) -> list[tuple[list[tuple[int, int, int]], np.float32]]:
@@ -148,7 +158,7 @@ class Learner:
                 best = max(values.values())
                 greedy = action == next(s for s in values if values[s] == best)
                 cells = after(cells, side, action)
-                learns = 3 - side in cells and 0 in cells
+                learns = known(cells, 3 - side) is None
                 names = self.names(cells, 3 - side) if learns else []
                 steps.append((side, best, values[action], greedy, names))
             side = 3 - side
