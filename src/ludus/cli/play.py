@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ludus.players.single import SingleGame
 
 _HINTS = 5
+_HINT_SECONDS = 1.0
+"""That an opponent who judges may take for a hint."""
 
 
 def register(app: typer.Typer) -> None:
@@ -97,8 +99,8 @@ class _Session:
             assert state is not None
             self._show(state)
             if not self._move(state):
-                points = f" at {self._points(state)} points" if self._entry.has_scores else ""
-                say(f"You leave the game{points}.")
+                points = f" at {self._points(state)} {self._entry.points_are}"
+                say(f"You leave the game{points if self._entry.has_scores else ''}.")
                 return 0
         self._tell()
         self._result()
@@ -125,7 +127,7 @@ class _Session:
             state.apply(action)
             gained = state.scores()[seat] - before
             if gained and self._entry.has_scores:
-                line += f", {gained:+.0f} points"
+                line += f", {gained:+.0f} {self._entry.points_are}"
             lines.append(line)
             if outcome >= 0:
                 event = self._entry.event_text(state, outcome)
@@ -223,16 +225,7 @@ class _Session:
         say("Also: hint (what a stronger head would do), show (the table again), quit.")
 
     def _hint(self, state: _core.State) -> None:
-        import numpy as np  # not at the top: `ludus --help` imports this module
-
-        values_of = self._entry.suites.get("action_values")
-        if values_of is not None:
-            packed = np.frombuffer(state.packed(), dtype=np.uint8)[None, :]
-            values = np.asarray(values_of(packed), dtype=np.float64)[0]
-            ranked = sorted(state.search_actions().tolist(), key=lambda a: (-values[a], a))
-            say("Expected points still to come, by the oracle:")
-            for action in ranked[:_HINTS]:
-                say(f"  {values[action]:8.2f}  {self._entry.action_text(state, action)}")
+        if self._oracles_hint(state) or self._judged_hint(state):
             return
         try:
             action = self._opponents_choice()
@@ -240,6 +233,45 @@ class _Session:
             note(str(error))
             return
         say(f"{self._spec} would play: {self._entry.action_text(state, action)}")
+
+    def _oracles_hint(self, state: _core.State) -> bool:
+        """What the game's oracle says; False where it says nothing of this position."""
+        import numpy as np  # not at the top: `ludus --help` imports this module
+
+        values_of = self._entry.suites.get("action_values")
+        if values_of is None:
+            return False
+        packed = np.frombuffer(state.packed(), dtype=np.uint8)[None, :]
+        values = np.asarray(values_of(packed), dtype=np.float64)[0]
+        known = [action for action in state.search_actions().tolist() if np.isfinite(values[action])]
+        if not known:
+            return False
+        say(f"{self._entry.values_are}, by the oracle:")
+        for action in sorted(known, key=lambda a: (-values[a], a))[:_HINTS]:
+            say(f"  {values[action]:8.2f}  {self._entry.action_text(state, action)}")
+        return True
+
+    def _judged_hint(self, state: _core.State) -> bool:
+        """What an opponent says who judges positions; False where nobody does."""
+        import numpy as np
+
+        from ludus.games.analysis import Analyst, Limits, line_text
+        from ludus.players import ExternalPlayer
+
+        judges = (
+            player.choose
+            for player in self._seats
+            if isinstance(player, ExternalPlayer) and isinstance(player.choose, Analyst)
+        )
+        judge = next(judges, None)
+        if judge is None:
+            return False
+        packed = np.frombuffer(state.packed(), dtype=np.uint8)
+        say(f"{self._spec} expects, in {self._entry.points_are} for you:")
+        for line in judge.analyse(packed, Limits(seconds=_HINT_SECONDS), _HINTS):
+            value = "" if line.value is None else f"{line.value:+.2f}"
+            say(f"  {value:>8}  {line_text(self._entry.action_text, state, line)}")
+        return True
 
     def _opponents_choice(self) -> int:
         """What the opponent would do in the person's place."""

@@ -14,6 +14,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from ludus import _core
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -47,6 +49,25 @@ class Line:
     depth: int = 0
     exact: bool = False
     nodes: int = 0
+
+
+def line_text(
+    action_text: Callable[[_core.State, int], str], state: _core.State, line: Line
+) -> str:
+    """The play of a line, as the game writes its actions; to the next chance event at most.
+
+    Args:
+        action_text: of the game.
+        state: where the line begins; it stays as it is.
+        line: legal play from there.
+    """
+    at, words = state.copy(), list[str]()
+    for action in line.actions:
+        if at.kind != "decision":
+            break
+        words.append(action_text(at, action))
+        at.apply(action)
+    return " ".join(words)
 
 
 Told = Callable[[Sequence[Line]], None]

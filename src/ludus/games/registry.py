@@ -51,6 +51,7 @@ class GameEntry:
             arguments, the name of the player that solitaire suites play against), ``bonus``
             (final states ``u8[n, state_size]``, seats ``i32[n]`` -> bool[n]), ``best_actions``,
             ``action_values`` and ``judge`` (see :mod:`ludus.games.yatzy_oracle`).
+        values_are: what ``action_values`` are, for people.
         picture: a drawing of a state as an ``<svg>`` element, or None.
         formats: game records in the world's formats, by the end of a file's name (``.ggf``).
         record_of: a game as the record that ``formats`` write, from its actions and the names of
@@ -64,6 +65,8 @@ class GameEntry:
             :mod:`ludus.games.protocols`.
         symmetries: ways to turn or mirror the game, the identity left out.
         has_scores: whether the game has points apart from who wins.
+        points_are: what they are called.
+        fixed_total: points of all seats together at the end of every game; None where that differs.
         openings: lines that matches begin with, ``u16[n, plies]`` of actions: games without chance
             between two players who always choose alike would be one game. None for games that
             need none.
@@ -86,6 +89,7 @@ class GameEntry:
     about_players: Mapping[str, str] = field(default_factory=dict)
     sparring: str = "random"
     suites: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    values_are: str = "Expected points still to come"
     picture: Callable[[_core.State], str] | None = None
     formats: Mapping[str, RecordFormat] = field(default_factory=dict)
     record_of: Callable[[Sequence[int], Sequence[str]], Any] | None = None
@@ -95,6 +99,8 @@ class GameEntry:
     protocols: Mapping[str, object] = field(default_factory=dict)
     symmetries: tuple[Symmetry, ...] = ()
     has_scores: bool = True
+    points_are: str = "points"
+    fixed_total: float | None = None
     cap_plies: int | None = None
     openings: Callable[[], npt.NDArray[np.uint16]] | None = None
     tables: (

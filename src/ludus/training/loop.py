@@ -101,7 +101,8 @@ class Loop:
         if self._end is None or time.monotonic() < self._end:
             return
         # After a restart the request has what was left of the time, which nobody asked for.
-        minutes = f"the {self._request.minutes:.3g} minutes are over"
+        count = f"{self._request.minutes:.3g}"
+        minutes = "the minute is over" if count == "1" else f"the {count} minutes are over"
         raise Leave(left_by("limit"), "the time is over" if self._request.restarts else minutes)
 
     # -- the loop -----------------------------------------------------------------------------
