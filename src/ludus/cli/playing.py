@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 GAME_HELP = "A game: its name, file.py:Class for one of your own, or openspiel:NAME."
 """Of the option ``--game``."""
 
-GAME_OF_RUN_HELP = f"{GAME_HELP} By default that of a run that plays, else yatzy."
+GAME_OF_RUN_HELP = f"{GAME_HELP} By default that of a run that plays, else one with such players."
 """Of the option ``--game`` where players are named."""
 
 MATCH_SLICE = 0.25
@@ -35,7 +35,8 @@ def lanes_or_default(lanes: int) -> int:
 
 
 def chosen_game(asked: str | None, players: Sequence[str]) -> GameEntry:
-    """The game that a command means: as asked, or that of the first run among the players.
+    """The game that a command means: as asked, that of the first run among the players, or the
+    first game of the house, beginning with yatzy, that has players of all these names.
 
     Args:
         asked: ``--game``.
@@ -52,7 +53,22 @@ def chosen_game(asked: str | None, players: Sequence[str]) -> GameEntry:
         run = run_of(spec)
         if run is not None:
             return game_of(run)
-    return get_game("yatzy")
+    return next(_games_with(players), get_game("yatzy"))
+
+
+def _games_with(players: Sequence[str]) -> Iterator[GameEntry]:
+    """Games of the house that know the names of all players."""
+    from ludus.games import game_names, get_game
+    from ludus.players.spec import is_weights_file, known_players, split_spec
+
+    try:
+        wanted = {"td" if is_weights_file(spec) else split_spec(spec)[0] for spec in players}
+    except UserError:
+        return
+    for name in sorted(game_names(), key=lambda name: name != "yatzy"):
+        entry = get_game(name)
+        if wanted <= set(known_players(entry)):
+            yield entry
 
 
 def game_of(run: Path) -> GameEntry:

@@ -251,7 +251,6 @@ def load_tables(source: str | Path, model: str = "champion") -> tuple[Arrays, di
     """
     from ludus.runs import Run, is_run, read_checkpoint
     from ludus.runs.models import model_file
-    from ludus.runs.tensors import decode
 
     path = Path(source)
     if not is_run(path):
@@ -265,7 +264,7 @@ def load_tables(source: str | Path, model: str = "champion") -> tuple[Arrays, di
                 if name.startswith(_PREFIX)
             }
             return arrays, dict((header.meta.get("meta") or {}).get("tables") or {})
-        return _decoded(path, decode)
+        return _of_file(path)
     opened = Run.open(path, write=False)
     if model == "champion":
         ref = opened.manifest.objects.get("champion")
@@ -275,14 +274,13 @@ def load_tables(source: str | Path, model: str = "champion") -> tuple[Arrays, di
             raise RunError(f"the champion of {path} is no pattern table but a {ref.kind}")
         arrays, meta = opened.get_object(ref)
         return dict(arrays), dict(meta)
-    return _decoded(model_file(opened.path, model), decode)
+    return _of_file(model_file(opened.path, model))
 
 
-def _decoded(path: Path, decode: Any) -> tuple[Arrays, dict[str, Any]]:
-    try:
-        arrays, meta = decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+def _of_file(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    from ludus.runs.models import read_model
+
+    arrays, meta = read_model(path)
     if "patterns" not in meta:
         raise CorruptError(f"{path} carries no description of pattern tables")
     return arrays, meta

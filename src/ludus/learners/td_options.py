@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ludus import _core
-from ludus.errors import UserError
+from ludus.errors import GameError, UserError
 
 
 @dataclass(frozen=True)
@@ -76,5 +76,9 @@ class TdOptions:
         try:
             text = Path(self.patterns).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"the pattern set {self.patterns} cannot be read: {error}") from None
-        return _core.PatternSet.parse(text)
+            why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            raise UserError(f"the pattern set {self.patterns} cannot be read: {why}") from None
+        try:
+            return _core.PatternSet.parse(text)
+        except GameError as error:
+            raise GameError(f"{self.patterns}: {error}") from None

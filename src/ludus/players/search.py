@@ -87,8 +87,7 @@ def load_network(game: _core.Game, run: str | Path, model: str = "champion") -> 
     """
     from ludus.nets import from_arrays
     from ludus.runs import Run
-    from ludus.runs.models import model_file
-    from ludus.runs.tensors import decode
+    from ludus.runs.models import model_file, read_model
 
     opened = Run.open(run, write=False)
     if model in ("champion", "candidate"):
@@ -98,10 +97,7 @@ def load_network(game: _core.Game, run: str | Path, model: str = "champion") -> 
         arrays, meta = opened.get_object(ref)
         return from_arrays(game, arrays, meta, f"{run}/{ref.path}"), opened
     path = model_file(opened.path, model)
-    try:
-        arrays, meta = decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+    arrays, meta = read_model(path)
     if meta.get("network") is None:
         raise CorruptError(f"{path} carries no description of a network")
     return from_arrays(game, arrays, meta, str(path)), opened

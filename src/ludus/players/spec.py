@@ -3,7 +3,7 @@
 ``random``, ``uniform:sims=64``, ``search:run=runs/yatzy,sims=64,model=champion,rule=gumbel``,
 ``policy:run=runs/yatzy``, and what the game itself offers (``greedy``, ``oracle``, ...). A run
 directory alone means ``search:run=<directory>``, or ``td:run=<directory>`` where its champion is
-pattern tables. A value cannot contain a comma. ``gtp:COMMAND`` and ``nboard:COMMAND`` are external
+pattern tables; a checkpoint alone means ``td:run=<file>``. A value cannot contain a comma. ``gtp:COMMAND`` and ``nboard:COMMAND`` are external
 engines, whose commands may hold any character (:mod:`ludus.players.engines.spec`).
 """
 
@@ -145,6 +145,11 @@ _INTEGERS: Mapping[str, tuple[str, int, int]] = {
 }
 
 
+def is_weights_file(spec: str) -> bool:
+    """Whether a specification is a path to a checkpoint or to a file of ``models/``."""
+    return Path(spec).suffix in (".ckpt", ".safetensors") and ":" not in spec
+
+
 def known_players(game: PlayableGame) -> list[str]:
     """Names of all players of a game, those of every game first."""
     every = [
@@ -185,7 +190,7 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
     """Make the player that a specification names.
 
     Args:
-        spec: see the module; also the path of a run directory.
+        spec: see the module; also the path of a run directory, or of a checkpoint with tables.
         game: the game that it is to play.
 
     Raises:
@@ -196,6 +201,8 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
     if spec and ":" not in spec and spec not in game.players and spec not in OPTIONS:
         if Path(spec).is_dir():
             return player_of_run(game, spec, name=spec)
+        if is_weights_file(spec) and game.tables is not None:
+            return table_player(game, spec, name=spec)
         if "/" in spec:
             raise PlayerError(f"player {spec!r} is no run directory that exists")
     name, options = split_spec(spec)

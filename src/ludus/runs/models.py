@@ -1,10 +1,16 @@
-"""Files of ``models/``: which one a name means."""
+"""Files of ``models/``: which one a name means, and what is in it."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
-from ludus.errors import RunError
+from numpy.typing import NDArray
+
+from ludus.errors import CorruptError, RunError
+from ludus.runs.jsonio import strict_json
+from ludus.runs.tensors import decode
 
 _ROLES = ("champion", "tables")
 """First parts of the names of files that hold champions."""
@@ -44,3 +50,24 @@ def has_model(run: Path, model: str) -> bool:
     except RunError:
         return False
     return True
+
+
+def read_model(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and JSON of a file of weights, held against the digest in the JSON file beside it.
+
+    A file that was taken away alone has no digest; only its layout is checked then.
+
+    Raises:
+        RunError: it cannot be read.
+        CorruptError: it is damaged, or not the file that the one beside it describes.
+    """
+    try:
+        data = path.read_bytes()
+        beside = path.with_suffix(".json")
+        said = strict_json(beside.read_bytes(), str(beside)) if beside.is_file() else {}
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+    digest = said.get("sha256")
+    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+        raise CorruptError(f"{path} is damaged: it is not the file that {beside.name} describes")
+    return decode(data, str(path))

@@ -309,7 +309,7 @@ class SelfplayPhase:
             "games": self.total,
             "plies": mine.samples,
             "mean_plies": float(lengths.mean()),
-            "mean_score": float(scores.mean()),
+            "mean_score": float(scores.mean()) if session.entry.fixed_total is None else None,
             "timeout_rate": timeout_rate(session.entry.cap_plies, lengths),
             "seat0_win_rate": float((mine.columns["returns"][:, 0] / 2 + 0.5).mean()),
             "simulations": totals["simulations"],

@@ -160,10 +160,11 @@ class GameStream:
 
     def _stats(self, sums: Sums) -> dict[str, Any]:
         seats = self._session.rules.num_seats
+        fixed = self._session.entry.fixed_total is not None  # a mean that never changes says nothing
         return {
             "win_rates": [sums.mean(f"wins_{seat}") for seat in range(seats)],
             "draws": int(sums["draws"]),
-            "mean_score": sums.mean("score", scale=SCALE),
+            "mean_score": None if fixed else sums.mean("score", scale=SCALE),
             "score_difference": sums.mean("difference", scale=SCALE) if seats > 1 else None,
             "score_difference_std": sums.std("difference", "difference_squares", "games", SCALE)
             if seats > 1

@@ -17,8 +17,7 @@ from ludus.evaluators.tables import DISC, NEUTRAL
 from ludus.games.pattern_tables import tables_of
 from ludus.monitor.inspect.table_changes import compare_tables
 from ludus.runs import Run, is_run, read_checkpoint
-from ludus.runs.models import model_file
-from ludus.runs.tensors import decode
+from ludus.runs.models import model_file, read_model
 
 Tensors = Mapping[str, npt.NDArray[Any]]
 
@@ -128,11 +127,7 @@ def _of_checkpoint(what: str, tensors: Tensors, meta: Mapping[str, Any]) -> Stor
 
 
 def _of_model(what: str, path: Path) -> Stored:
-    try:
-        tensors, meta = decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from error
-    return _with_facts(what, tensors, meta)
+    return _with_facts(what, *read_model(path))
 
 
 def _of_run(what: str, run: Path, model: str) -> Stored:

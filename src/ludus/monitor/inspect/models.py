@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +12,7 @@ from ludus.evaluators.tables import KIND, TableEvaluator
 from ludus.monitor.inspect.diff import Tensors, tensor_change
 from ludus.monitor.inspect.findings import Anomaly
 from ludus.monitor.inspect.table_changes import find_table_anomalies
-from ludus.runs.objects import hash_file
-from ludus.runs.tensors import decode
+from ludus.runs.models import read_model
 
 EXPLODED = 10.0
 """By how many times a tensor's norm may grow between two models."""
@@ -33,10 +30,10 @@ def model_anomalies(run: Path) -> list[Anomaly]:
         for path in sorted((run / "models").glob(f"{role}-*.safetensors")):
             name = f"models/{path.name}"
             try:
-                tensors = _verified(path)
-            except FileNotFoundError:
-                continue  # garbage collection of a run in training
-            except (LudusError, OSError) as error:
+                tensors, _ = read_model(path)
+            except LudusError as error:
+                if not path.exists():
+                    continue  # garbage collection of a run in training
                 found.append(Anomaly("model_damaged", "error", f"{name}: {error}", {"file": name}))
                 continue
             found += _alone(name, tensors)
@@ -64,17 +61,6 @@ def _tables_after(run: Path, before: str, name: str) -> list[Anomaly]:
         )
         for each in found
     ]
-
-
-def _verified(path: Path) -> Tensors:
-    """The tensors, held against the size and digest in the file beside them."""
-    tensors, _ = decode(path.read_bytes(), path.name)
-    beside = path.with_suffix(".json")
-    if beside.is_file():
-        said: Any = json.loads(beside.read_text(encoding="utf-8"))
-        if said.get("sha256") and hash_file(path)[1] != said["sha256"]:
-            raise LudusError(f"it is not the file that {beside.name} describes")
-    return tensors
 
 
 def _alone(name: str, tensors: Tensors) -> list[Anomaly]:

@@ -149,6 +149,10 @@ def play_charts(curves: Mapping[str, Curve]) -> list[Chart]:
                 [("mean_score", "self-play")] if scored else [],
             ),
             (
+                ("difference", "Score difference", "Of seat 0 in self-play.", short, {}),
+                [("score_difference", "self-play")],
+            ),
+            (
                 ("length", "Length of games", "Mean plies of a game of self-play.", short, {}),
                 [("mean_plies", "plies")],
             ),

@@ -23,6 +23,7 @@ _FIELDS = {
     "policy_entropy": ("selfplay", "policy_entropy"),
     "learning_rate": ("train", "learning_rate"),
     "mean_score": ("selfplay", "mean_score"),
+    "score_difference": ("selfplay", "score_difference"),
     "mean_plies": ("selfplay", "mean_plies"),
     "games_per_second": ("selfplay", "games_per_second"),
     "leaves_per_second": ("selfplay", "leaves_per_second"),

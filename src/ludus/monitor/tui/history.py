@@ -80,6 +80,7 @@ COLUMNS: tuple[tuple[str, Callable[[dict[str, Any]], Cell]], ...] = (
     ("oracle", _oracle("overall")),
     ("took", _seconds),
     ("score", _number("{:.1f}", "selfplay", "mean_score")),
+    ("difference", _number("{:+.2f}", "selfplay", "score_difference")),
     ("reroll", _oracle("reroll")),
     ("mark", _oracle("mark")),
     ("policy π", _number("{:.3f}", "train", "loss_policy")),

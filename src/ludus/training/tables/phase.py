@@ -14,9 +14,6 @@ from ludus.training.session import now_ms
 from ludus.training.stream import SEARCH, GameStream
 from ludus.training.tables.session import TableSession, options_of
 
-_POINTS = 64.0
-"""Discs of a finished game, empty squares to the winner; the learner plays no other game."""
-
 
 class TablePhase:
     """Games ``[iteration * n, (iteration + 1) * n)`` of the run, each keyed by its number."""
@@ -59,7 +56,7 @@ class TablePhase:
         self._here += games
         session.count_learning(played.batches, played.sums.updates)
         rate = self._here / max(1e-3, time.monotonic() - self._started)
-        table = Table.of_results(first, played.differences, played.plies, points=_POINTS)
+        table = Table.of_results(first, played.differences, played.plies, points=session.entry.fixed_total or 0.0)
         self._stream.add(table, dict.fromkeys(SEARCH, 0), rate)
         self._keep(played.transcripts)
         session.callbacks.results(
@@ -115,7 +112,8 @@ class TablePhase:
             "games": sums.games,
             "plies": sums.plies,
             "mean_plies": sums.plies / max(1, sums.games),
-            "mean_score": _POINTS / 2,
+            "mean_score": None,
+            "score_difference": sums.differences / max(1, sums.games),
             "score_variance": sums.score_variance,
             "value_error_variance": sums.error_variance,
             "timeout_rate": None,
