@@ -1,6 +1,8 @@
 """`ludus inspect` on a run of pattern tables."""
 
+import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from ludus.cli.main import main
 from ludus.evaluators.tables import TableEvaluator
 from ludus.games.othello_position import START
 from ludus.monitor.inspect.diff import compare
+from ludus.monitor.inspect.learning import learner_of, trace_game
+from ludus.monitor.inspect.sampled import sampled_anomalies, sampled_games
 from ludus.monitor.inspect.table_changes import compare_checkpoints
 from ludus.runs import list_checkpoints
 from ludus.runs.tensors import decode, encode
@@ -30,6 +34,63 @@ def trained(tmp_path_factory) -> Path:
 def ludus(capsys, *words) -> str:
     assert main(["inspect", *map(str, words)]) == 0
     return capsys.readouterr().out
+
+
+def test_games_that_were_kept(trained, capsys, tmp_path):
+    """One game in td.record_every (100) is a transcript; there is no replay."""
+    kept = sampled_games(trained)
+    assert list(kept) == list(range(0, 2048, 100))
+    document = json.loads(ludus(capsys, "game", trained, 300, "--json"))
+    assert document["transcript"] == kept[300]
+    assert "".join(one["text"] for one in document["plies"] if one["text"] != "pass") == kept[300]
+    assert document["difference"] == trace_game(learner_of(trained).tables, kept[300]).difference
+    text = ludus(capsys, "game", trained, 300, "--ply", 2)
+    assert "    a b c d e f g h" in text and kept[300] in text and " target " in text
+    before = json.loads(ludus(capsys, "position", trained, "--record", "300:2", "--json"))
+    assert before["position"] == document["plies"][2]["position"]
+    assert ludus(capsys, "updates", trained, "--game", 300) == ludus(
+        capsys, "updates", trained, kept[300]
+    )
+    ludus(capsys, "updates", trained, "--csv", tmp_path / "moves.csv")
+    with (tmp_path / "moves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {int(row["game"]) for row in rows} == set(kept)
+    mine = [row["square"] for row in rows if row["game"] == "300"]
+    assert "".join(mine) == kept[300]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("game", "RUN", 301), "has not kept game 301; it has 21 games, such as 100, 200, 300"),
+        (("game", "RUN", 300, "--ply", 99), "and no ply 99"),
+        (("game", "RUN", 300, "--search", "played"), "pattern tables play without one"),
+        (("position", "RUN", "--record", "300:99"), "there is no decision 99"),
+        (("updates", "RUN"), "give the moves of a game, or --game N"),
+        (("updates", "RUN", GAME, "--game", 300), "not both"),
+    ],
+)
+def test_games_that_were_not_kept(trained, capsys, words, sentence):
+    words = ["inspect", *(str(trained) if word == "RUN" else str(word) for word in words)]
+    assert main(words) == 2
+    found = capsys.readouterr().err
+    assert sentence in found and found.count("\n") == 1
+
+
+def test_kept_games_that_are_odd_are_told(trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    assert sampled_anomalies(run, 200) == (21, [])
+    log = run / "logs/games.ndjson"
+    lines = [line for line in log.read_text().splitlines() if '"transcript"' in line]
+    moves = json.loads(lines[0])["moves"]
+    for step, spoiled in ((5000, moves), (5100, moves[:-10]), (5200, moves[:20] + "a1" * 20)):
+        lines.append(json.dumps({**json.loads(lines[0]), "step": step, "moves": spoiled}))
+    log.write_text("\n".join(lines) + "\n")
+    count, found = sampled_anomalies(run, 200)
+    assert count == 24
+    assert [one.kind for one in found] == ["game_damaged", "game_damaged", "repeated_games"]
+    assert "game 5100 ends after" in found[0].text and "of game 5200" in found[1].text
+    assert found[2].place["games"] == [0, 5000]
 
 
 def test_two_checkpoints(trained, capsys):

@@ -146,3 +146,11 @@ def test_players(ludus):
     assert all(p["about"] for p in listed)
     code, _, err = ludus("players", "chess2")
     assert (code, "no game 'chess2'" in err) == (2, True)
+
+
+def test_the_game_is_one_that_has_the_players(ludus):
+    out = ludus("match", "corners", "weights", "--pairs", "2", "--json")[1]
+    assert json.loads(out)["game"] == "othello"
+    out = ludus("match", "random", "random", "--pairs", "2", "--json")[1]
+    assert json.loads(out)["game"] == "yatzy"  # several have it: the first
+    assert "yatzy knows" in ludus("match", "corners", "greedy")[2]

@@ -2,16 +2,18 @@
 
 import io
 
+import numpy as np
 import pytest
 
 from ludus import _core
 from ludus.cli import main as cli
 from ludus.games import get_game
+from ludus.games.analysis import Line
 from ludus.games.yatzy_cards import CATEGORIES
 from ludus.players import ExternalPlayer, parse_player, uniform_player
 from ludus.players.single import SingleGame, choice_after
 
-YATZY = get_game("yatzy")
+YATZY, OTHELLO = get_game("yatzy"), get_game("othello")
 
 
 @pytest.fixture
@@ -19,9 +21,9 @@ def play(monkeypatch, capsys):
     """Plays with these lines as input; returns exit code, stdout and stderr."""
     monkeypatch.setattr(cli, "COMMAND_MODULES", ("play", "players"))
 
-    def run(lines, *arguments):
+    def run(lines, *arguments, game="yatzy"):
         monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-        code = cli.main(("play", "yatzy", *arguments))
+        code = cli.main(("play", game, *arguments))
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -88,6 +90,30 @@ def test_hint_of_a_game_without_an_oracle_comes_from_the_opponent(play, monkeypa
     assert "uniform:sims=4 would play: " in out
     err = play(["hint", "quit"], "--seed", "5", "--against", "person")[2]
     assert "nobody who could give a hint" in err
+
+
+def test_hint_where_the_oracle_says_nothing_comes_from_the_opponent(play):
+    """Othello's oracle knows endgames only; it said ``nan`` of each move before."""
+    out = play(["hint", "d3", "quit"], "--seed", "5", game="othello")[1]
+    assert "nan" not in out and "weights would play: " in out
+    assert "You: d3, +2 discs" in out and "You leave the game at 3 to 3 discs." in out
+
+
+def test_hint_of_an_opponent_who_judges(play, monkeypatch):
+    class Judge:
+        def __call__(self, states, keys):
+            return np.array(
+                [_core.game("othello").state(one.tobytes()).legal()[0] for one in states]
+            )
+
+        def analyse(self, state, limits, lines=1, tell=None):
+            assert limits.seconds == 1.0
+            return [Line((19, 18, 26), 2.25, 3), Line((26,), None)][:lines]
+
+    monkeypatch.setitem(OTHELLO.players, "judge", lambda options: Judge())
+    out = play(["hint", "quit"], "--against", "judge", game="othello")[1]
+    assert "judge expects, in discs for you:" in out
+    assert "+2.25  d3 c3 c4" in out
 
 
 def test_two_people(play):

@@ -1,6 +1,7 @@
 """Pattern tables trained by the loop: Othello from nothing, the same whatever happens."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from tests.learners.few_patterns import TEXT
 from tests.training.tiny import Crash, environment
 
-from ludus.errors import ConfigError
+from ludus.errors import ConfigError, RunError
 from ludus.games import get_game
 from ludus.players import parse_player
 from ludus.players.tables import load_tables
@@ -217,6 +218,32 @@ def test_checkpoints_hold_all_of_it_and_begin_another_run(trained, tmp_path):
     assert all(np.array_equal(begun[name], champion[name]) for name in champion)
 
 
+def test_foreign_and_damaged_files_are_one_sentence(trained, tmp_path):
+    """A file of weights is held against the digest beside it: one bit changes no move unseen."""
+    file = trained / list_checkpoints(trained)[-1].path
+    model = sorted((trained / "models").glob("tables-*.safetensors"))[-1]
+    sound = model.read_bytes()
+    changed = bytearray(sound)
+    changed[-5000] ^= 1
+    shutil.copy(model.with_suffix(".json"), tmp_path / model.name.replace("safetensors", "json"))
+    cases = {
+        model.name: (bytes(changed), "is damaged: it is not the file that"),
+        "cut.safetensors": (sound[:5000], "is no valid safetensors file"),
+        "foreign.safetensors": (b"rubbish" * 9, "is no valid safetensors file"),
+        "foreign.ckpt": (bytes(4096), "is no checkpoint of Ludus"),
+        "cut.ckpt": (file.read_bytes()[:90], "cut short"),
+    }
+    for name, (data, sentence) in cases.items():
+        (tmp_path / name).write_bytes(data)
+        for make in (load_tables, lambda path: parse_player(f"td:run={path}", get_game("othello"))):
+            with pytest.raises(RunError, match=sentence) as caught:
+                make(tmp_path / name)
+            assert "\n" not in str(caught.value) and name in str(caught.value)
+    (tmp_path / model.name).write_bytes(sound)
+    assert load_tables(tmp_path / model.name)[0].keys() == {"weights"}
+    assert parse_player(str(file), get_game("othello")).name == str(file)  # a checkpoint alone
+
+
 def test_tables_play_by_specification(trained):
     game = get_game("othello")
     start = game.rules.initial()
@@ -261,6 +288,10 @@ def test_the_reports_of_a_table_run(trained):
     from ludus.monitor.statistics import RunStatistics
 
     found = RunStatistics(trained).convergence()
+    stats = list(read_ndjson(trained / "logs/metrics.ndjson")[0])
+    assert {one["mean_score"] for one in stats if one["event"] == "game_stats"} == {None}
+    last = [one for one in stats if one["event"] == "selfplay_iter"][-1]
+    assert last["mean_score"] is None and -64 < last["score_difference"] < 64
     assert 0 < found["pattern_coverage"] < 100 and found["mean_updates"] > 0
     assert -64 <= found["score_difference"] <= 64
     memory = RunStatistics(trained).memory()

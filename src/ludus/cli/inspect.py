@@ -76,7 +76,8 @@ def position(
     from dataclasses import replace
 
     from ludus.monitor.inspect.position import describe_position
-    from ludus.players import SearchPlayer, parse_player, search_player
+    from ludus.players import SearchPlayer, parse_player
+    from ludus.players.spec import player_of_run
     from ludus.runs import is_run
 
     prepare_threads()
@@ -86,7 +87,7 @@ def position(
     if player is not None:
         asked = parse_player(player, entry)
     elif run is not None:
-        asked = search_player(entry.rules, run)
+        asked = player_of_run(entry, run)
     if sims is not None:
         if not isinstance(asked, SearchPlayer):
             raise UserError(f"--sims {sims} needs a player that searches: name one with --player")
@@ -105,7 +106,9 @@ def _entry_and_state(
 ) -> tuple[GameEntry, _core.State]:
     from ludus.games import get_game
     from ludus.monitor.inspect.replayed import state_before
+    from ludus.monitor.inspect.sampled import sampled_state
     from ludus.monitor.inspect.stored import StoredReplay
+    from ludus.players.tables import is_table_run
 
     if text is not None and record is not None:
         raise UserError("give a position or --record, not both")
@@ -114,6 +117,8 @@ def _entry_and_state(
         if run is None:
             raise UserError(f"--record needs a run, and {where} is a game")
         number, ply = _pair(record)
+        if is_table_run(run):
+            return entry, sampled_state(run, number, ply)
         found = StoredReplay(run).find(number)
         last = int(found.columns["plies"][0])
         if ply > last:
@@ -214,23 +219,30 @@ def game(
 ) -> int:
     """Replay a recorded game with the searches of each decision.
 
+    Of pattern tables, a game that was kept (td.record_every), with targets and errors.
+
     Ends with 1 when --search played gives other visits than the record.
     """
     from ludus.monitor.inspect.replayed import PLAYED, describe_game, search_again
+    from ludus.monitor.inspect.sampled import describe_sampled, sampled_game, sampled_text
     from ludus.monitor.inspect.stored import StoredReplay
+    from ludus.players.tables import is_table_run
 
     path = chosen_run(run)
+    if is_table_run(path):
+        if search is not None:
+            raise UserError("--search: pattern tables play without one; see `inspect updates`")
+        total = len(sampled_game(path, number).actions)
+        plies = _plies(number, total, ply, first, last)
+        found = describe_sampled(path, number, plies, drawings=drawings or ply is not None)
+        if json:
+            print_json(found)
+        else:
+            say(sampled_text(found))
+        return 0
     replay = StoredReplay(path)
     total = int(replay.find(number).columns["plies"][0])
-    if ply is not None:
-        plies = [ply]
-    else:
-        end = total - 1 if last is None else last
-        if first > end or end >= total:
-            raise UserError(
-                f"--from {first} --to {end}: game {number} has the plies 0 to {total - 1}"
-            )
-        plies = list(range(first, end + 1))
+    plies = _plies(number, total, ply, first, last)
     document = describe_game(replay, number, plies, drawings=drawings or ply is not None)
     again = []
     if search is not None:
@@ -242,6 +254,16 @@ def game(
     else:
         say(inspecting.game_text(document, top))
     return int(search == PLAYED and any(not one["same_visits"] for one in again))
+
+
+def _plies(number: int, total: int, ply: int | None, first: int, last: int | None) -> list[int]:
+    """The decisions of a game that the options mean."""
+    if ply is not None:
+        return [ply]
+    end = total - 1 if last is None else last
+    if first > end or end >= total:
+        raise UserError(f"--from {first} --to {end}: game {number} has the plies 0 to {total - 1}")
+    return list(range(first, end + 1))
 
 
 def anomalies(

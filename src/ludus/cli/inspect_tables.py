@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ludus.cli.output import print_json, say, table
+from ludus.cli.output import note, print_json, say, table
 from ludus.cli.status import chosen_run
 from ludus.errors import UserError
 
@@ -72,7 +73,16 @@ def pattern(
 
 def updates(
     source: Source,
-    moves: Annotated[str, typer.Argument(metavar="MOVES", help="A whole game: f5d6c3d3c4...")],
+    moves: Annotated[
+        str | None, typer.Argument(metavar="[MOVES]", help="A whole game: f5d6c3d3c4...")
+    ] = None,
+    game: Annotated[
+        int | None, typer.Option("--game", help="A game that the run has kept instead.")
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", help="Write targets and errors to a new file; of all kept games."),
+    ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Weights that are shown.")] = 20,
     json: Json = False,
 ) -> None:
@@ -81,12 +91,32 @@ def updates(
     The step is that of a batch of this game alone, from the newest commit or the checkpoint;
     nothing is changed.
     """
-    from ludus.monitor.inspect.learning import replay_updates, trace_text, updates_text
+    from ludus.monitor.inspect.learned_csv import export_moves
+    from ludus.monitor.inspect.learning import learner_of, replay_updates, trace_text, updates_text
+    from ludus.monitor.inspect.sampled import sampled_game, sampled_games
 
     path = _source(source)
     if path.is_file() and path.suffix != ".ckpt":
         raise UserError(f"{path} has no learner: give a run or a checkpoint (.ckpt)")
-    trace, found = replay_updates(path, moves)
+    if moves is not None and game is not None:
+        raise UserError("give the moves of a game or --game N, not both")
+    if moves is None and path.is_file():
+        raise UserError(f"give the moves of a game: {path} is a file, which keeps no games")
+    kept: dict[int, str | Sequence[int]]
+    if moves is not None:
+        kept = {0: moves}
+    elif game is not None:
+        kept = {game: sampled_game(path, game).actions}
+    elif csv is not None:
+        kept = dict(sampled_games(path))
+    else:
+        raise UserError("give the moves of a game, or --game N for one that the run has kept")
+    if csv is not None:
+        note(f"{export_moves(learner_of(path), list(kept.values()), csv, numbers=list(kept))} rows")
+        say(str(csv))
+        return
+    (played,) = kept.values()
+    trace, found = replay_updates(path, played)
     if json:
         print_json(
             {

@@ -67,6 +67,18 @@ def position_text(document: Mapping[str, Any], top: int) -> str:
             f"network   value {_number(network['value'])} for the seat that decides ({values} by "
             f"seat), prior entropy {network['prior_entropy']:.3f} nats",
         ]
+    if document.get("analysis"):
+        lines += ["", "analysis  best first, in points ahead for the seat that decides"]
+        judged = [
+            (
+                _number(one["value"], "+.2f"),
+                "exact" if one["exact"] else one["depth"],
+                f"{one['nodes']:,}",
+                printable(one["text"]),
+            )
+            for one in document["analysis"][:top]
+        ]
+        lines.append(_indent(table(("value", "depth", "nodes", "play"), judged)))
     search = document.get("search")
     if not search:
         return "\n".join(lines)

@@ -243,7 +243,9 @@ class _Session:
             return False
         packed = np.frombuffer(state.packed(), dtype=np.uint8)[None, :]
         values = np.asarray(values_of(packed), dtype=np.float64)[0]
-        known = [action for action in state.search_actions().tolist() if np.isfinite(values[action])]
+        known = [
+            action for action in state.search_actions().tolist() if np.isfinite(values[action])
+        ]
         if not known:
             return False
         say(f"{self._entry.values_are}, by the oracle:")
@@ -258,17 +260,12 @@ class _Session:
         from ludus.games.analysis import Analyst, Limits, line_text
         from ludus.players import ExternalPlayer
 
-        judges = (
-            player.choose
-            for player in self._seats
-            if isinstance(player, ExternalPlayer) and isinstance(player.choose, Analyst)
-        )
-        judge = next(judges, None)
-        if judge is None:
+        judge = next((one for one in self._seats if isinstance(one, ExternalPlayer)), None)
+        if judge is None or not isinstance(judge.choose, Analyst):
             return False
         packed = np.frombuffer(state.packed(), dtype=np.uint8)
         say(f"{self._spec} expects, in {self._entry.points_are} for you:")
-        for line in judge.analyse(packed, Limits(seconds=_HINT_SECONDS), _HINTS):
+        for line in judge.choose.analyse(packed, Limits(seconds=_HINT_SECONDS), _HINTS):
             value = "" if line.value is None else f"{line.value:+.2f}"
             say(f"  {value:>8}  {line_text(self._entry.action_text, state, line)}")
         return True

@@ -35,8 +35,10 @@ def lanes_or_default(lanes: int) -> int:
 
 
 def chosen_game(asked: str | None, players: Sequence[str]) -> GameEntry:
-    """The game that a command means: as asked, that of the first run among the players, or the
-    first game of the house, beginning with yatzy, that has players of all these names.
+    """The game that a command means.
+
+    As asked, that of the first run among the players, or the first game of the house, beginning
+    with yatzy, that has players of all these names.
 
     Args:
         asked: ``--game``.

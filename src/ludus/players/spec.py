@@ -3,8 +3,9 @@
 ``random``, ``uniform:sims=64``, ``search:run=runs/yatzy,sims=64,model=champion,rule=gumbel``,
 ``policy:run=runs/yatzy``, and what the game itself offers (``greedy``, ``oracle``, ...). A run
 directory alone means ``search:run=<directory>``, or ``td:run=<directory>`` where its champion is
-pattern tables; a checkpoint alone means ``td:run=<file>``. A value cannot contain a comma. ``gtp:COMMAND`` and ``nboard:COMMAND`` are external
-engines, whose commands may hold any character (:mod:`ludus.players.engines.spec`).
+pattern tables; a checkpoint alone means ``td:run=<file>``. A value cannot contain a comma.
+``gtp:COMMAND`` and ``nboard:COMMAND`` are external engines, whose commands may hold any character
+(:mod:`ludus.players.engines.spec`).
 """
 
 from __future__ import annotations

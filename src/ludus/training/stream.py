@@ -160,7 +160,8 @@ class GameStream:
 
     def _stats(self, sums: Sums) -> dict[str, Any]:
         seats = self._session.rules.num_seats
-        fixed = self._session.entry.fixed_total is not None  # a mean that never changes says nothing
+        # Where all points are always shared out, their mean never changes and says nothing.
+        fixed = self._session.entry.fixed_total is not None
         return {
             "win_rates": [sums.mean(f"wins_{seat}") for seat in range(seats)],
             "draws": int(sums["draws"]),

@@ -14,7 +14,9 @@ from ludus.monitor.inspect.findings import Anomaly
 from ludus.monitor.inspect.models import model_anomalies
 from ludus.monitor.inspect.outliers import metric_outliers, robust_scores
 from ludus.monitor.inspect.replayed import state_before
+from ludus.monitor.inspect.sampled import sampled_anomalies
 from ludus.monitor.inspect.stored import StoredReplay, newest_of
+from ludus.players.tables import is_table_run
 from ludus.replay import (
     AuditLimits,
     GameRecords,
@@ -42,7 +44,8 @@ def find_anomalies(run: Path, games: int = 200, derived: int = 50) -> dict[str, 
     Args:
         run: the directory; it may be in training.
         games: newest games that are looked at.
-        derived: of those, newest ones whose plies are derived a second time, in plain Python.
+        derived: of those, newest ones whose plies are derived a second time, in plain Python;
+            a training of pattern tables keeps samples, all of which are played again.
 
     Returns: JSON: ``games`` looked at, ``looked`` (what was looked at) and ``findings``, errors
         first; a run without games has its metrics and models looked at.
@@ -54,13 +57,12 @@ def find_anomalies(run: Path, games: int = 200, derived: int = 50) -> dict[str, 
     looked = ["metrics", "models"]
     count = 0
     try:
-        replay, records = newest_of(run, games)
+        count, odd = _odd_games(run, games, derived)
     except RunError as error:
         found.append(Anomaly("games", "notice", f"no games were looked at: {error}", {}))
     else:
-        count = len(records)
         looked.insert(0, "games")
-        found += game_anomalies(replay, records, derived)
+        found += odd
     found.sort(key=lambda one: _ORDER[one.severity])
     return {
         "run": str(run),
@@ -68,6 +70,14 @@ def find_anomalies(run: Path, games: int = 200, derived: int = 50) -> dict[str, 
         "looked": looked,
         "findings": [one.as_json() for one in found],
     }
+
+
+def _odd_games(run: Path, games: int, derived: int) -> tuple[int, list[Anomaly]]:
+    """How many of the newest games were looked at, and what is odd in them."""
+    if is_table_run(run):
+        return sampled_anomalies(run, games)
+    replay, records = newest_of(run, games)
+    return len(records), game_anomalies(replay, records, derived)
 
 
 def game_anomalies(replay: StoredReplay, records: GameRecords, derived: int) -> list[Anomaly]:

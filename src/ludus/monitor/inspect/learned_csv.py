@@ -24,21 +24,23 @@ ENTRY_COLUMNS: Final = ("pattern", "stage", "index", "weight", "discs", "updates
 
 
 def export_moves(
-    tables: _core.PatternTables,
+    source: _core.PatternTables | TdLearner,
     games: Sequence[str | Sequence[int]],
     target: Path,
     *,
-    trace_lambda: float = 0.3,
-    cut: bool = True,
+    trace_lambda: float | None = None,
+    cut: bool | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> int:
     """Training data of games as CSV: a row a move with value, target and error.
 
     Args:
-        tables: that judge.
+        source: tables that judge, or a learner with its tables.
         games: transcripts, or actions.
         target: a new file.
-        trace_lambda: share of the later targets in a target.
-        cut: whether a target ends at a move that was not the best.
+        trace_lambda: share of the later targets in a target; None: the learner's, else 0.3.
+        cut: whether a target ends at a move that was not the best; None: the learner's, else yes.
+        numbers: of the games, for the column ``game``; from 0 by default.
 
     Returns: the number of rows.
 
@@ -48,10 +50,18 @@ def export_moves(
     """
     from ludus.monitor.inspect.tables import as_csv, write_new
 
+    learner = source if isinstance(source, TdLearner) else None
+    how = (0.3, True) if learner is None else (learner.options.trace_lambda, learner.options.cut)
+    tables = source.tables if isinstance(source, TdLearner) else source
     rows = [
         {"game": number, **asdict(move)}
-        for number, game in enumerate(games)
-        for move in trace_game(tables, game, trace_lambda=trace_lambda, cut=cut).moves
+        for number, game in zip(numbers or range(len(games)), games, strict=True)
+        for move in trace_game(
+            tables,
+            game,
+            trace_lambda=how[0] if trace_lambda is None else trace_lambda,
+            cut=how[1] if cut is None else cut,
+        ).moves
     ]
     write_new(target, as_csv(MOVE_COLUMNS, rows))
     return len(rows)

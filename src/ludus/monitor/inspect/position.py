@@ -11,9 +11,14 @@ import numpy as np
 from ludus import _core
 from ludus.evaluators import UniformEvaluator
 from ludus.games import GameEntry
+from ludus.games.analysis import Analyst, Limits, line_text
 from ludus.monitor.inspect.searching import Searched, judge, search_position
-from ludus.players import Player, SearchPlayer
+from ludus.players import ExternalPlayer, Player, SearchPlayer
 
+SECONDS = 10.0
+"""That a player who judges positions may take."""
+
+_LINES = 64
 _CHANCES = 12
 """Outcomes of a chance event that a document lists."""
 
@@ -32,6 +37,8 @@ def describe_position(
     Returns: JSON: ``position``, ``drawing``, ``kind``, ``seat``; at a decision ``decision``,
         ``legal`` (action, text, stands_for), ``network`` (value of the mover and of all seats,
         prior entropy), ``search`` (value, action, simulations, ``edges`` most visited first);
+        of a player who judges ``analysis`` instead (its lines, best first: action, text, value in
+        points ahead for the seat that decides, depth, exact, nodes);
         ``outcomes`` at a chance event, ``returns`` and ``scores`` at the end.
     """
     found: dict[str, Any] = {
@@ -67,7 +74,18 @@ def describe_position(
                 for action, share in zip(judged.actions, judged.prior, strict=True)
             ],
         }
-    if player is not None:
+    if isinstance(player, ExternalPlayer) and isinstance(player.choose, Analyst):
+        found["analysis"] = [
+            {
+                "action": line.actions[0],
+                "text": line_text(entry.action_text, state, line),
+                **{key: getattr(line, key) for key in ("value", "depth", "exact", "nodes")},
+            }
+            for line in player.choose.analyse(
+                np.frombuffer(state.packed(), np.uint8), Limits(seconds=SECONDS), _LINES
+            )
+        ]
+    elif player is not None:
         searched = search_position(entry, state, player, seed)
         found["search"] = searched_document(entry, state, searched)
     return found

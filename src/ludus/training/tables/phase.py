@@ -56,7 +56,9 @@ class TablePhase:
         self._here += games
         session.count_learning(played.batches, played.sums.updates)
         rate = self._here / max(1e-3, time.monotonic() - self._started)
-        table = Table.of_results(first, played.differences, played.plies, points=session.entry.fixed_total or 0.0)
+        table = Table.of_results(
+            first, played.differences, played.plies, points=session.entry.fixed_total or 0.0
+        )
         self._stream.add(table, dict.fromkeys(SEARCH, 0), rate)
         self._keep(played.transcripts)
         session.callbacks.results(
