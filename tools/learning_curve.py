@@ -1,7 +1,8 @@
-"""Draws the learning curve of a Yatzy run: python tools/learning_curve.py RUN OUT.svg.
+"""Draws the learning curve of a run: python tools/learning_curve.py RUN OUT.svg.
 
-Left: mean score of self-play games by hours of training, with the oracle's, the greedy player's and
-a random player's mean for comparison. Right: win rate of the champion in the run's own evaluation.
+Left: mean score of self-play games of Yatzy by minutes of training, with the oracle's, the greedy
+player's and a random player's mean for comparison; of a run with pattern tables the mean error of
+their estimates. Right: win rate of the champion in the run's own evaluation.
 """
 
 from __future__ import annotations
@@ -34,11 +35,16 @@ def main(run: Path, out: Path) -> None:
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     games = [event for event in stream if event["event"] == "selfplay_iter"]
-    left.plot([minutes(e) for e in games], [e["mean_score"] for e in games], "o-", ms=3)
-    for name, mean in (("oracle", ORACLE), ("greedy", GREEDY), ("random", RANDOM)):
-        left.axhline(mean, color="grey", lw=0.8, ls=":")
-        left.annotate(name, (0, mean), xytext=(2, 2), textcoords="offset points", color="grey")
-    left.set(xlabel="minutes", ylabel="points", title="Mean score of self-play games")
+    tables = "coverage" in games[0]
+    shown = "loss" if tables else "mean_score"
+    left.plot([minutes(e) for e in games], [e[shown] for e in games], "o-", ms=3)
+    if tables:
+        left.set(xlabel="minutes", ylabel="discs", title="Mean absolute TD error")
+    else:
+        for name, mean in (("oracle", ORACLE), ("greedy", GREEDY), ("random", RANDOM)):
+            left.axhline(mean, color="grey", lw=0.8, ls=":")
+            left.annotate(name, (0, mean), xytext=(2, 2), textcoords="offset points", color="grey")
+        left.set(xlabel="minutes", ylabel="points", title="Mean score of self-play games")
     matches: dict[str, list[tuple[float, float]]] = {}
     for event in stream:
         if event["event"] == "evaluation" and "win_rate" in event:

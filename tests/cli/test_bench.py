@@ -370,7 +370,13 @@ def test_two_comparisons_at_once_are_refused(clone):
 
 @pytest.mark.parametrize(
     ("name", "figures"),
-    [("rules", 1), ("perft", 1), ("micro", 10), ("games", 2), ("checkpoint", 4)],
+    [
+        ("rules", 1),
+        ("perft", 1),
+        ("micro", 10),
+        ("games", 2),
+        pytest.param("checkpoint", 4, marks=pytest.mark.slow),
+    ],
 )
 def test_benchmarks_of_the_house_measure_something(repository, name, figures):
     """In a process of its own, as short as it can be."""

@@ -214,6 +214,7 @@ def tiny():
     return [part for text in SETTINGS for part in ("--set", text)]
 
 
+@pytest.mark.slow
 def test_a_profile_of_self_play(capsys, tmp_path, tiny):
     code, out, err = ludus(
         capsys, *("profile", "selfplay", "yatzy", "--seconds", 2, "--out", tmp_path / "p"), *tiny

@@ -49,6 +49,7 @@ def test_losses_are_seen(watch, spoiled_run: Path) -> None:  # noqa: F811
     assert any("the run ends at commit" in text for text in wrong)
 
 
+@pytest.mark.slow
 def test_the_poison_is_for_trainers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A weight becomes NaN by itself, which the learner refuses; other programs notice nothing."""
     monkeypatch.syspath_prepend(str(TOOLS))

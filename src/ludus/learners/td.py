@@ -313,15 +313,14 @@ class TdLearner:
         """
         entries, updates = self.entries()
         seen = updates > 0
-        kept = entries[seen]
         return {
             "games": np.array([self.games], np.uint64),
             "seen": np.packbits(seen, bitorder="little"),
             **{
-                name: kept[:, column].copy().view(np.float32)
+                name: entries[:, column][seen].view(np.float32)
                 for column, name in enumerate(_FIELDS[:3])
             },
-            "steps": kept[:, 3].copy(),
+            "steps": entries[:, 3][seen],
             "updates": updates[seen],
         }
 

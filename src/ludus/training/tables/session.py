@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ludus import _core
 from ludus.errors import RunError, UserError, VersionError
@@ -13,6 +14,7 @@ from ludus.games import GameEntry
 from ludus.learners.td import TdLearner
 from ludus.learners.td_options import SelfPlaySearch, TdOptions
 from ludus.players import ExternalPlayer
+from ludus.players.player import Chooser
 from ludus.runs import ObjectRef, Run
 from ludus.training.learned import Model, Weights
 from ludus.training.needs import Needs
@@ -77,6 +79,8 @@ class TableSession(Session):
         self._learner_games = -1
         self._learner_ref: ObjectRef | None = None
         self._champion_games = -1
+        # The champion meets several opponents: its tables are in memory once, while they play.
+        self._choosers: WeakValueDictionary[str, Chooser] = WeakValueDictionary()
 
     # -- what a machine decides ---------------------------------------------------------------
 
@@ -160,8 +164,11 @@ class TableSession(Session):
         """Tables looking one move ahead; nothing is drawn."""
         if self.entry.tables is None:
             raise UserError(f"{self.entry.name} has no pattern tables")
-        arrays, meta = self.run.get_object(model.ref)
-        return ExternalPlayer(self.entry.tables(arrays, meta, {}), name)
+        choose = self._choosers.get(model.ref.sha256)
+        if choose is None:
+            arrays, meta = self.run.get_object(model.ref)
+            choose = self._choosers[model.ref.sha256] = self.entry.tables(arrays, meta, {})
+        return ExternalPlayer(choose, name)
 
     def make_phase(self, name: str, saved: dict[str, Any] | None) -> Phase:
         """Self-play with learning, or evaluation."""
