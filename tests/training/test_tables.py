@@ -10,6 +10,7 @@ import pytest
 from tests.learners.few_patterns import TEXT
 from tests.training.tiny import Crash, environment
 
+from ludus import _core
 from ludus.errors import ConfigError, RunError
 from ludus.games import get_game
 from ludus.players import parse_player
@@ -33,6 +34,7 @@ SETTINGS = (
     "evaluation.opponents=[first, previous, random]",
     "td.batch_games=64",
     "td.record_every=100",
+    "metrics.game_details_every=128",
     "runtime.unit_seconds=0.005",
     "run.checkpoint_every=1",
     "guards.memory_mb=8000",  # this process holds the tables of many runs
@@ -122,6 +124,17 @@ def test_a_run_is_whole(trained):
     assert all(60 < len(moves) <= 120 for _, moves in games)
 
 
+def windows(path):
+    """Records of windows, without what depends on time."""
+    records, _ = read_ndjson(path / "logs/metrics.ndjson")
+    times = ("ts_ms", "elapsed_seconds", "run_id")
+    return [
+        {name: value for name, value in one.items() if name not in times}
+        for one in records
+        if one["event"] == "table_stats"
+    ]
+
+
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_threads_and_interruptions_change_no_bit(trained_few, few, tmp_path, lanes):
     path = tmp_path / "run"
@@ -131,6 +144,12 @@ def test_threads_and_interruptions_change_no_bit(trained_few, few, tmp_path, lan
     assert train(path, *asked, iterations=2).state == "done"
     assert digests(path) == digests(trained_few)
     assert transcripts(path) == transcripts(trained_few)
+    mine, calm = windows(path), windows(trained_few)
+    assert [one["step"] for one in mine] == list(range(256, 2049, 256))
+    for one, other in zip(mine, calm, strict=True):
+        assert one["coverage"] == other["coverage"] and one["games"] == other["games"]
+        for name in ("loss", "value_error_variance", "value_mean", "value_variance"):
+            assert one[name] == pytest.approx(other[name], rel=1e-9)
 
 
 def test_a_search_in_self_play_changes_no_bit_either(few, tmp_path):
@@ -294,6 +313,20 @@ def test_the_reports_of_a_table_run(trained):
     assert last["mean_score"] is None and -64 < last["score_difference"] < 64
     assert 0 < found["pattern_coverage"] < 100 and found["mean_updates"] > 0
     assert -64 <= found["score_difference"] <= 64
+    one_by_one = windows(trained)
+    assert [one["step"] for one in one_by_one] == list(range(256, 2049, 256))
+    assert [one["first_game"] for one in one_by_one] == list(range(0, 2048, 256))
+    assert found["variances"] == [one["value_error_variance"] for one in one_by_one]
+    assert found["pattern_coverage"] == 100 * one_by_one[-1]["coverage"]
+    assert found["pattern_coverage"] == pytest.approx(
+        100 * found["updated_entries"] / int(_core.PatternSet.standard().slots) / 30
+    )
+    assert found["mean_updates_of_updated"] > found["mean_updates"]
+    summaries = [one for one in stats if one["event"] == "checkpoint_summary"]
+    assert summaries[-1]["coverage"] == one_by_one[-1]["coverage"]
+    assert summaries[-1]["mean_updates"] == found["mean_updates"]
+    assert found["stagnation_detected"] is False and found["games_without_progress"] <= 2048
+    assert RunStatistics(trained).errors() == {"totals": {}, "examples": {}, "recent": []}
     memory = RunStatistics(trained).memory()
     assert memory["pattern_tables"] > 10 and memory["adam_state"] > 10
     assert json.loads((trained / "run.json").read_text())["iterations"]

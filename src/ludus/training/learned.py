@@ -154,6 +154,10 @@ class Learned(ABC):
     def parameters(self) -> int:
         """Weights of a model."""
 
+    def learned_so_far(self) -> dict[str, Any]:
+        """Further fields of the record of a checkpoint."""
+        return {}
+
     @property
     @abstractmethod
     def stored(self) -> tuple[int, int]:

@@ -238,6 +238,7 @@ def checkpoint_summary(session: Session, entry: CheckpointEntry) -> None:
         loss_policy=losses.get("loss_policy"),
         loss_value=losses.get("loss_value"),
         elo=elo_of(run.iterations, session.champion.ref.sha256),
+        **session.learned_so_far(),
         elapsed_seconds=seconds,
         games_per_second=games / seconds if seconds > 0 else None,
         eta_seconds=session.eta_seconds(),

@@ -13,6 +13,7 @@ from ludus.training.blocks import Table
 from ludus.training.session import now_ms
 from ludus.training.stream import SEARCH, GameStream
 from ludus.training.tables.session import TableSession, options_of
+from ludus.training.tables.windows import Windows
 
 
 class TablePhase:
@@ -35,6 +36,7 @@ class TablePhase:
         if saved is None:
             session.record["selfplay"] = {"started_ms": now_ms(), "games": 0}
         self._stream = GameStream(session, dict.fromkeys(SEARCH, 0))
+        self._windows = Windows(session, None if saved is None else saved.get("window"))
 
     def _goal(self) -> int:
         """The game at which this iteration ends, or the run, if that comes first."""
@@ -48,7 +50,8 @@ class TablePhase:
         if learner.games >= self._goal():
             return False
         first = learner.games
-        played = learner.train(self._goal(), seconds=seconds, threads=session.lanes)
+        goal = min(self._goal(), self._windows.end)
+        played = learner.train(goal, seconds=seconds, threads=session.lanes)
         self._recent = played.sums
         self._sums.add(played.sums)
         self._busy += played.seconds
@@ -60,6 +63,7 @@ class TablePhase:
             first, played.differences, played.plies, points=session.entry.fixed_total or 0.0
         )
         self._stream.add(table, dict.fromkeys(SEARCH, 0), rate)
+        self._windows.add(played.sums)
         self._keep(played.transcripts)
         session.callbacks.results(
             first, played.differences, played.plies, session.run.counters["selfplay_games"]
@@ -84,7 +88,12 @@ class TablePhase:
     def save(self) -> tuple[dict[str, ObjectRef], dict[str, Any]]:
         """Sums so far; a batch that was cut is played again from its keys."""
         self._stream.save()
-        return {}, {"seconds": self._worked(), "sums": asdict(self._sums), "busy": self._busy}
+        return {}, {
+            "seconds": self._worked(),
+            "sums": asdict(self._sums),
+            "busy": self._busy,
+            "window": self._windows.save(),
+        }
 
     def _worked(self) -> float:
         return self._seconds + time.monotonic() - self._started

@@ -202,6 +202,11 @@ class TableSession(Session):
         """Weights, foldings counted once."""
         return self.learner.parameters
 
+    def learned_so_far(self) -> dict[str, Any]:
+        """``coverage`` (share of entries with an update) and ``mean_updates`` of all entries."""
+        visits = self.learner.visits()
+        return {"coverage": visits.share, "mean_updates": visits.mean}
+
     @property
     def stored(self) -> tuple[int, int]:
         """Nothing is replayed."""
