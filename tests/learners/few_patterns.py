@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ludus.learners.td import TdLearner, TdOptions
+from ludus.learners.td import TdLearner
+from ludus.learners.td_options import TdOptions
 
 TEXT = "edge: a1 b1 c1 d1 e1 f1 g1 h1\ncorner: a1 b1 c1 a2 b2 a3\ndiagonal: a1 b2 c3 d4"
 

@@ -35,6 +35,7 @@ SETTINGS = (
     "td.batch_games=64",
     "td.record_every=100",
     "metrics.game_details_every=128",
+    "td.average_every=100",
     "runtime.unit_seconds=0.005",
     "run.checkpoint_every=1",
     "guards.memory_mb=8000",  # this process holds the tables of many runs

@@ -7,7 +7,7 @@ and the learner's state as arrays. Threads and interruptions change nothing.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,88 +17,11 @@ from ludus import _core
 from ludus.errors import VersionError
 from ludus.games.othello_search import DEEPEST
 from ludus.games.pattern_tables import described, fold
+from ludus.learners.td_average import TableAverage
 from ludus.learners.td_options import TdOptions
+from ludus.learners.td_sums import TdSums, Visits
 
 Arrays = dict[str, npt.NDArray[Any]]
-
-
-@dataclass
-class TdSums:
-    """What games add up to; exact in any order up to 2**53 but for the errors.
-
-    Attributes:
-        games: number of them.
-        plies: of all games.
-        draws: games without a winner.
-        wins: of black.
-        differences: discs of black less those of white.
-        difference_squares: of them.
-        updates: positions learned from.
-        errors: sum of absolute TD errors in discs.
-        error_squares: sum of their squares.
-        values: sum of the positions' values for black in discs.
-        value_squares: sum of their squares.
-        searches: of moves, where self-play searches.
-        depth: plies that they looked ahead, summed.
-        exact: searches that proved their score.
-        nodes: positions that they looked at.
-        probes: look-ups in transposition tables.
-        hits: those that found their position.
-    """
-
-    games: int = 0
-    plies: int = 0
-    draws: int = 0
-    wins: int = 0
-    differences: float = 0.0
-    difference_squares: float = 0.0
-    updates: int = 0
-    errors: float = 0.0
-    error_squares: float = 0.0
-    values: float = 0.0
-    value_squares: float = 0.0
-    searches: int = 0
-    depth: int = 0
-    exact: int = 0
-    nodes: int = 0
-    probes: int = 0
-    hits: int = 0
-
-    def add(self, other: TdSums) -> None:
-        """Count what another has counted."""
-        for one in fields(self):
-            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
-
-    @property
-    def error(self) -> float | None:
-        """Mean absolute TD error in discs; None before the first update."""
-        return self.errors / self.updates if self.updates else None
-
-    @property
-    def error_variance(self) -> float | None:
-        """Mean squared TD error in discs squared; None before the first update."""
-        return self.error_squares / self.updates if self.updates else None
-
-    @property
-    def value_variance(self) -> float | None:
-        """Variance of the positions' values in discs squared; None before the first update."""
-        if not self.updates:
-            return None
-        mean = self.values / self.updates
-        return self.value_squares / self.updates - mean * mean
-
-    @property
-    def score_variance(self) -> float | None:
-        """Variance of the disc difference; None before the first game."""
-        if not self.games:
-            return None
-        mean = self.differences / self.games
-        return self.difference_squares / self.games - mean * mean
-
-    @property
-    def first_rate(self) -> float:
-        """Win rate of black, draws half."""
-        return (self.wins + self.draws / 2) / max(1, self.games)
 
 
 @dataclass(frozen=True)
@@ -122,21 +45,6 @@ class Played:
     transcripts: dict[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Visits:
-    """How much of the tables has been learned.
-
-    Attributes:
-        share: of entries with an update.
-        mean: updates of all entries.
-        mean_visited: updates of those with one.
-    """
-
-    share: float
-    mean: float
-    mean_visited: float
-
-
 LEAST_TABLE = 2**16
 """Bytes of the smallest transposition table that self-play shrinks to."""
 
@@ -154,6 +62,8 @@ class TdLearner:
         rate: Adam's step in discs of the newest batch.
         epsilon: share of random moves of the newest batch.
         search: how moves are found, with the present size of its tables; None: one move ahead.
+        average: the mean of the tables, see :mod:`ludus.learners.td_average`; of nothing before
+            ``TdOptions.average_every`` games, and for ever if that is 0.
     """
 
     def __init__(self, options: TdOptions, seed: int) -> None:
@@ -185,6 +95,7 @@ class TdLearner:
         self._set_search()
         self.rate = options.learning_rate(0)
         self.epsilon = options.epsilon(0)
+        self.average = TableAverage(self.parameters)
 
     def configure(self, options: TdOptions) -> None:
         """Go on with other options of play: schedules, openings, the search.
@@ -271,6 +182,9 @@ class TdLearner:
             if not found["games"]:
                 continue
             batches += 1
+            every = options.average_every
+            if every and self.games // every > first // every:
+                self.average.add(self.entries()[0][:, 0].view(np.float32))
             scores.append(found["scores"])
             plies.append(found["lengths"])
             apart = found["scores"].astype(np.int64)
@@ -308,13 +222,16 @@ class TdLearner:
     def state(self) -> Arrays:
         """All that going on needs: what is kept of the entries that were ever updated.
 
-        Returns: ``games`` u64[1], ``seen`` u8 (a bit an entry, in order), and for the entries seen
-            ``weight``, ``first``, ``second`` f32, ``steps`` and ``updates`` u32.
+        Returns: ``games`` u64[1], ``averaged`` u64[1] (tables in the mean), ``seen`` u8 (a bit an
+            entry, in order), and for the entries seen ``weight``, ``first``, ``second``, ``mean``
+            f32, ``steps`` and ``updates`` u32.
         """
         entries, updates = self.entries()
-        seen = updates > 0
+        seen = (updates > 0) | (entries[:, 0].view(np.float32) != 0.0)
         return {
             "games": np.array([self.games], np.uint64),
+            "averaged": np.array([self.average.count], np.uint64),
+            "mean": self.average.mean[seen],
             "seen": np.packbits(seen, bitorder="little"),
             **{
                 name: entries[:, column][seen].view(np.float32)
@@ -336,15 +253,18 @@ class TdLearner:
             columns = [arrays[name].astype(np.float32).view(np.uint32) for name in _FIELDS[:3]]
             columns.append(arrays["steps"].astype(np.uint32))
             games, counts = int(arrays["games"][0]), arrays["updates"]
+            averaged, mean = int(arrays["averaged"][0]), arrays["mean"].astype(np.float32)
         except (KeyError, IndexError, ValueError) as error:
             raise VersionError(f"this is no state of a TD learner: {error}") from error
         if len(arrays["seen"]) != -(-len(updates) // 8) or any(
-            len(column) != int(seen.sum()) for column in (*columns, counts)
+            len(column) != int(seen.sum()) for column in (*columns, counts, mean)
         ):
             raise VersionError("the learner's state is that of another pattern set")
         entries[:], updates[:] = 0, 0
         entries[seen] = np.stack(columns, axis=1)
         updates[seen] = counts
+        self.average = TableAverage(self.parameters)
+        self.average.mean[seen], self.average.count = mean, averaged
         self._core.restore(games)
 
     def begin(self, weights: Arrays) -> None:
@@ -364,6 +284,7 @@ class TdLearner:
         entries[:], updates[:] = 0, 0
         discs = (folded.astype(np.float32).reshape(-1) - 32768.0) / 256.0
         entries[:, 0] = discs.view(np.uint32)
+        self.average = TableAverage(self.parameters)
         self._core.restore(0)
 
     def entries(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
@@ -374,8 +295,13 @@ class TdLearner:
     # -- tables -------------------------------------------------------------------------------
 
     def model(self) -> Arrays:
-        """``weights`` u16[stages, slots]: the tables, folded by the patterns' own symmetries."""
-        return {"weights": fold(self.patterns, self.tables.all())}
+        """``weights`` u16[stages, slots], folded by the patterns' own symmetries.
+
+        They are the mean of the tables, or as long as there is none the tables as they are.
+        """
+        if not self.average.count:
+            return {"weights": fold(self.patterns, self.tables.all())}
+        return {"weights": self.average.table().reshape(int(self.patterns.stages), -1)}
 
     def about(self) -> dict[str, Any]:
         """JSON that says what the tables of :meth:`model` are."""
@@ -405,6 +331,7 @@ class TdLearner:
             "pattern_tables": int(found["tables"]),
             "adam_state": int(found["entries"]),
             "update_counts": int(found["updates"]),
+            "average": self.average.mean.nbytes,
             "games_in_hand": int(found["games"]),
             "transposition_tables": self._threads * each,
         }

@@ -48,6 +48,7 @@ class TdOptions:
         cut: whether targets end at random moves.
         sample_every: one game in so many is kept; 0 for none.
         search: how moves are found; None: by looking one move ahead.
+        average_every: games after which the tables go into their mean; 0: there is none.
     """
 
     patterns: str
@@ -63,6 +64,7 @@ class TdOptions:
     cut: bool = True
     sample_every: int = 1000
     search: SelfPlaySearch | None = None
+    average_every: int = 0
 
     def pattern_set(self) -> _core.PatternSet:
         """The patterns.

@@ -76,6 +76,12 @@ class TdSettings(Section):
         json_schema_extra=next_iteration(),
         description="Share of random moves, a number or a schedule by game.",
     )
+    average_every: int = Field(
+        10_000,
+        ge=0,
+        description="Games after which the tables go into the mean that is played and stored; 0: "
+        "the tables themselves are.",
+    )
     record_every: int = Field(
         1000,
         ge=0,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ludus.learners.td import TdSums
+from ludus.learners.td_sums import TdSums
 from ludus.runs import ObjectRef
 from ludus.training.blocks import Table
 from ludus.training.session import now_ms

@@ -48,6 +48,7 @@ def options_of(settings: Settings) -> TdOptions:
         cut=td.cut,
         sample_every=td.record_every,
         search=_search_of(td) if td.searches else None,
+        average_every=td.average_every,
     )
 
 
@@ -187,7 +188,7 @@ class TableSession(Session):
         """Of tables, their moments and counts."""
         patterns = options_of(settings).pattern_set()
         slots = int(patterns.slots) * int(patterns.stages)
-        model, learning = 2 * slots, 20 * slots + slots // 8
+        model, learning = 2 * slots, 24 * slots + slots // 8
         td, lanes = settings.td, settings.runtime.lanes or os.cpu_count() or 1
         tables = int(lanes * td.table_mb * 2**20) if td.searches else 0
         return Needs(
