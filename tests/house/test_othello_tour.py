@@ -19,4 +19,6 @@ def test_every_block_of_the_tour_runs(repository, tmp_path, monkeypatch, capsys)
     assert "board 0 has 3 on a1; a cell is 0 (empty)" in shown
     assert "pattern 0, edge + 2X" in shown and "weights changed" in shown
     assert len(names["games"]) >= 100
+    assert names["found"].line and "depth 8" in shown and "game 0, " in shown
+    assert (tmp_path / "statistics.json").is_file()
     assert (tmp_path / "moves.csv").is_file()

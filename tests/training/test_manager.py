@@ -1,6 +1,7 @@
 """A training in the background of a notebook."""
 
 import threading
+import time
 
 import pytest
 from tests.training.tiny import SETTINGS
@@ -88,3 +89,51 @@ def test_what_stops_a_training_is_raised_by_whoever_waits(tmp_path):
     managed.start(iterations=1)
     with pytest.raises(ConfigError, match=r"search\.budget"):
         managed.wait(60)
+
+
+def test_pattern_tables_in_the_background(tmp_path):
+    """Rules of Othello, a pause within a unit, settings that change while it trains."""
+    patterns = tmp_path / "few.txt"
+    patterns.write_text("edge: a1 b1 c1 d1\ncentre: c3 d3 c4 d4\n")
+    told, gone = [], threading.Event()
+
+    def tell(*figures):
+        told.append(figures)
+        gone.set()
+
+    managed = TrainingManager(
+        "othello",
+        run=tmp_path / "run",
+        settings={
+            "td.patterns": str(patterns),
+            "td.batch_games": 50,
+            "selfplay.games_per_iteration": 1000,
+            "evaluation.every": 0,
+            "runtime.unit_seconds": 0.05,
+            "runtime.lanes": 1,
+        },
+    )
+    managed.set_progress_callback(tell)
+    managed.start(games=10**9)
+    assert gone.wait(30)
+    managed.configure({"td.epsilon": 0.5, "logging.level": "debug"})
+    until = time.monotonic() + 30
+    while managed.is_active and time.monotonic() < until:
+        time.sleep(0.05)
+        events = read_ndjson(tmp_path / "run/logs/events.ndjson")[0]
+        changed = {one.get("key"): one.get("value") for one in events}
+        if {"td.epsilon.start", "logging.level"} <= set(changed):
+            break
+    begun = time.monotonic()
+    games = managed.pause()
+    assert time.monotonic() - begun < 5.0
+    assert games == Run.open(tmp_path / "run", write=False).manifest.counters["selfplay_games"]
+    assert games >= told[-1][0] >= 100 and games % 50 == 0
+    assert all(-64.0 <= one[1] <= 64.0 for one in told)
+    assert changed["logging.level"] == "debug" and changed["td.epsilon.start"] == 0.5
+    managed.start(games=games + 1)  # one more batch
+    result = managed.wait(60)
+    assert result is not None and result.state == "done"
+    assert result.games_completed == games + 50
+    assert result.score_difference is not None and result.errors == 0
+    assert sum(result.win_rates) + result.draw_rate == pytest.approx(1.0)

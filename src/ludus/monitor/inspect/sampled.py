@@ -26,13 +26,13 @@ from ludus.runs import Run, read_ndjson
 _SHOWN = 5
 
 
-def sampled_games(run: Path) -> dict[int, str]:
+def sampled_games(run: str | Path) -> dict[int, str]:
     """Transcripts of the games that a run has kept, by their number from its birth.
 
     Raises:
         NoGamesError: it has kept none.
     """
-    path = run / "logs" / "games.ndjson"
+    path = Path(run) / "logs" / "games.ndjson"
     records = read_ndjson(path)[0] if path.is_file() else []
     found = {
         int(record["step"]): str(record["moves"])
@@ -46,7 +46,7 @@ def sampled_games(run: Path) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
-def sampled_game(run: Path, number: int) -> OthelloRecord:
+def sampled_game(run: str | Path, number: int) -> OthelloRecord:
     """A game that a run has kept, played again by the rules.
 
     Raises:
@@ -63,7 +63,7 @@ def sampled_game(run: Path, number: int) -> OthelloRecord:
     return parse_transcript(games[number], number=number)
 
 
-def sampled_state(run: Path, number: int, ply: int) -> _core.State:
+def sampled_state(run: str | Path, number: int, ply: int) -> _core.State:
     """The position of a kept game before its decision ``ply``, passes counted.
 
     Raises:
@@ -76,7 +76,7 @@ def sampled_state(run: Path, number: int, ply: int) -> _core.State:
 
 
 def describe_sampled(
-    run: Path, number: int, plies: Sequence[int] | None = None, *, drawings: bool = False
+    run: str | Path, number: int, plies: Sequence[int] | None = None, *, drawings: bool = False
 ) -> dict[str, Any]:
     """A kept game as a document, with what the newest committed tables think of each move.
 
@@ -146,7 +146,7 @@ def sampled_text(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def sampled_anomalies(run: Path, games: int) -> tuple[int, list[Anomaly]]:
+def sampled_anomalies(run: str | Path, games: int) -> tuple[int, list[Anomaly]]:
     """What is odd in the newest games that a run has kept.
 
     Args:
