@@ -198,3 +198,15 @@ def test_doctor_tells_of_extras_that_failed(capsys, monkeypatch, tmp_path):
 def test_the_command_runs_as_a_module():
     done = subprocess.run(command("--version"), capture_output=True, text=True, check=True)
     assert done.stdout.startswith("ludus ")
+
+
+def test_a_core_that_cannot_be_loaded_is_one_sentence(monkeypatch, capsys):
+    def broken():
+        raise ImportError("/x/ludus/_core.cpython-311.so: file too short")
+
+    monkeypatch.setattr(cli, "build", broken)
+    assert cli.main(["games"]) == 1
+    assert capsys.readouterr().err == (
+        "ludus: the compiled core of Ludus cannot be loaded: /x/ludus/_core.cpython-311.so: file "
+        "too short; ./ludus setup builds it again\n"
+    )

@@ -1,6 +1,7 @@
 """Pattern tables from Python: arrays in, discs out; weights; what is refused."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -192,3 +193,15 @@ def test_threads_ask_while_a_learner_learns(learner, positions):
         thread.join()
     assert not wrong
     assert not np.array_equal(live.evaluate_many(boards, players), expected)
+
+
+def test_other_threads_run_while_positions_are_evaluated(evaluator, positions):
+    boards = np.tile(positions[0], (600, 1)).astype(np.uint8)
+    players = np.tile(positions[1], 600).astype(np.uint8)
+    busy = threading.Thread(target=evaluator.evaluate_many, args=(boards, players))
+    ticks = 0
+    busy.start()
+    while busy.is_alive():
+        time.sleep(0.001)
+        ticks += 1
+    assert ticks >= 5, "the interpreter was held all the time"

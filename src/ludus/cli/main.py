@@ -112,6 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _refuse("out of memory", 1)
     except Exception as error:  # noqa: BLE001 - the last stop: a bug, shown with its traceback
+        if isinstance(error, ImportError) and "_core" in str(error):
+            why = f"the compiled core of Ludus cannot be loaded: {error}"
+            return _refuse(f"{why}; ./ludus setup builds it again", 1)
         traceback.print_exc()
         return _refuse(f"internal error: {error}", 1)
 
