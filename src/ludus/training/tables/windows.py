@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ludus.learners.td import TdSums
+from ludus.learners.td_sums import TdSums
 from ludus.training.tables.session import TableSession
 
 BLOCKS = 2
