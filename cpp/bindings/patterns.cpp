@@ -204,6 +204,7 @@ nb::dict as_dict(const TrainFigures& figures) {
     one["pattern"] = repair.pattern;
     one["stage"] = repair.stage;
     one["contents"] = repair.contents;
+    one["weight"] = repair.weight;
     repairs.append(one);
   }
   out["repairs"] = repairs;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <mutex>
+#include <tuple>
 #include <utility>
 
 #include "base/errors.h"
@@ -149,9 +150,8 @@ void TdWeights::learn(const GameBatch& batch, float rate, size_t id, size_t stag
     }
     updates += visits.count;
     step(entry, visits.sum / static_cast<float>(visits.count), rate);
-    if (!mend(entry) && scratch.repairs.size() < kMostRepairs)
-      scratch.repairs.push_back(
-          {static_cast<int>(id), static_cast<int>(stage), pattern.members[slot * order]});
+    const float asked = entry.weight;
+    if (!mend(entry)) note(scratch, id, stage, pattern.members[slot * order], asked);
     for (size_t k = 0; k < order; ++k)
       weights[pattern.members[slot * order + k]] = rounded(entry.weight);
     visits = {};
@@ -193,12 +193,16 @@ void TdWeights::step(TdEntry& entry, float gradient, float rate) const {
 
 bool TdWeights::mend(TdEntry& entry) {
   if (std::abs(entry.weight) <= kLimit) return true;
-  if (std::isfinite(entry.weight)) {
+  if (std::isfinite(entry.weight))
     entry.weight = std::copysign(kLimit, entry.weight);
-    return true;
-  }
-  entry = {};
+  else
+    entry = {};
   return false;
+}
+
+void TdWeights::note(Scratch& scratch, size_t id, size_t stage, uint32_t contents, float weight) {
+  if (scratch.repairs.size() < kMostRepairs)
+    scratch.repairs.push_back({static_cast<int>(id), static_cast<int>(stage), contents, weight});
 }
 
 void TdWeights::refresh() {
@@ -213,9 +217,8 @@ void TdWeights::refresh() {
       uint32_t visited = 0;
       for (size_t slot = 0; slot < pattern.slots; ++slot) {
         TdEntry& entry = entries_[first + slot];
-        if (!mend(entry) && scratch_[0].repairs.size() < kMostRepairs)
-          scratch_[0].repairs.push_back(
-              {static_cast<int>(id), static_cast<int>(stage), pattern.members[slot * order]});
+        const float kept = entry.weight;
+        if (!mend(entry)) note(scratch_[0], id, stage, pattern.members[slot * order], kept);
         for (size_t k = 0; k < order; ++k)
           weights[pattern.members[slot * order + k]] = rounded(entry.weight);
         visited += updates_[first + slot] != 0 ? 1 : 0;
@@ -242,7 +245,9 @@ std::vector<TdRepair> TdWeights::repairs() {
     found.insert(found.end(), scratch.repairs.begin(), scratch.repairs.end());
     scratch.repairs.clear();
   }
-  std::sort(found.begin(), found.end());
+  std::sort(found.begin(), found.end(), [](const TdRepair& a, const TdRepair& b) {
+    return std::tie(a.pattern, a.stage, a.contents) < std::tie(b.pattern, b.stage, b.contents);
+  });
   return found;
 }
 

@@ -65,12 +65,13 @@ struct TdEntry {
 };
 static_assert(sizeof(TdEntry) == 16);
 
-// An entry that was not a number and was put back to neutral.
+// An entry whose weight was not finite and was put back to neutral, or was out of range and was put
+// at the bound.
 struct TdRepair {
   int pattern;
   int stage;
   uint32_t contents;
-  auto operator<=>(const TdRepair&) const = default;
+  float weight;  // that it would have had, discs
 };
 
 // The learner's memory: entries folded by the patterns' own symmetries, and the tables they make.
@@ -131,8 +132,10 @@ class TdWeights {
   size_t collect(const GameBatch& batch, const Pattern& pattern, size_t stage,
                  Scratch& scratch) const;
   void step(TdEntry& entry, float gradient, float rate) const;
-  // Keeps a weight in its range; false: it was not finite, and the entry begins anew.
+  // Keeps a weight in its range; false: it was not there. If it was not finite the entry begins
+  // anew.
   static bool mend(TdEntry& entry);
+  static void note(Scratch& scratch, size_t id, size_t stage, uint32_t contents, float weight);
 
   TdSettings settings_;
   std::shared_ptr<PatternTables> tables_;

@@ -235,12 +235,16 @@ void repairs() {
   learner.weights().entries()[0].second = std::numeric_limits<float>::quiet_NaN();
   const TrainFigures figures = learner.train(20, 1e9, settings);
   CHECK_EQ(figures.repairs.size(), 1U);
-  CHECK((figures.repairs[0] == TdRepair{0, 0, 0}));
+  const TdRepair& repair = figures.repairs[0];
+  CHECK(repair.pattern == 0 && repair.stage == 0 && repair.contents == 0);
+  CHECK(std::isnan(repair.weight));
   CHECK_EQ(learner.tables()->weight(0, 0, 0), 32768);
   learner.weights().entries()[0].weight = std::numeric_limits<float>::infinity();
   learner.weights().entries()[1].weight = -500.0F;
   learner.restore(20);
-  CHECK_EQ(learner.weights().repairs().size(), 1U);
+  const std::vector<TdRepair> found = learner.weights().repairs();
+  CHECK_EQ(found.size(), 2U);
+  CHECK(std::isinf(found[0].weight) && found[1].weight == -500.0F && found[1].contents == 1);
   CHECK_EQ(learner.tables()->weight(0, 0, 0), 32768);
   CHECK_EQ(learner.tables()->weight(0, 0, 1), 32768 - 127 * 256);
 }

@@ -151,6 +151,7 @@ def test_entries_that_are_no_numbers_go_back_to_neutral():
     assert [r["stage"] for r in figures["repairs"]] == [stage]
     assert np.isfinite(ours.entries().view(np.float32)[:, :, :3]).all()
     broken = figures["repairs"][0]
+    assert np.isnan(broken["weight"])
     described = ours.tables.set.describe(broken["pattern"])
     slots = ours.tables.set.slots_of(broken["pattern"])
     assert described["first_slot"] + int(slots[broken["contents"]]) == slot

@@ -331,3 +331,35 @@ def test_the_reports_of_a_table_run(trained):
     memory = RunStatistics(trained).memory()
     assert memory["pattern_tables"] > 10 and memory["adam_state"] > 10
     assert json.loads((trained / "run.json").read_text())["iterations"]
+
+
+def test_a_weight_that_is_no_number_is_neutral_again_and_told_with_its_place(tmp_path, few):
+    path = tmp_path / "run"
+    request = TrainRequest.make(
+        "othello",
+        run=path,
+        assignments=[*SETTINGS, few, "runtime.lanes=1"],
+        environment={},
+        iterations=1,
+    )
+    session = open_session(request, lambda text: None)
+    try:
+        entries = session.learner.entries()[0].view(np.float32)
+        entries[0, 1] = np.nan  # the edge, empty, in the first stage: every game comes by
+        entries[1, 0] = -200.0
+        session.learner._core.restore(0)
+        assert Loop(session, request, Sender(None), lambda: False).run().state == "done"
+    finally:
+        session.run.close()
+    events, _ = read_ndjson(path / "logs/events.ndjson")
+    told = [one for one in events if one["event"] == "divergence"]
+    assert [(t["pattern"], t["stage"], t["index"], t["what"]) for t in told] == [
+        (0, 0, 0, "nan"),
+        (0, 0, 1, "range"),
+    ]
+    assert told[1]["value"] == "-200.0" and told[1]["pattern_name"] == "edge"
+    assert told[0]["message"] == (
+        "the weight of pattern 0 (edge), stage 0, index 0 became nan discs; it is neutral again"
+    )
+    run = Run.open(path, write=False)
+    assert run.manifest.progress["guards"]["totals"] == {"numbers": 2}

@@ -19,7 +19,7 @@ from ludus.games.othello_search import DEEPEST
 from ludus.games.pattern_tables import described, fold
 from ludus.learners.td_average import TableAverage
 from ludus.learners.td_options import TdOptions
-from ludus.learners.td_sums import TdSums, Visits
+from ludus.learners.td_sums import Repair, TdSums, Visits
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -35,6 +35,7 @@ class Played:
         sums: over all of it.
         seconds: mean of the threads' time at work.
         transcripts: of sampled games, by number.
+        repairs: of entries, the first hundred of each thread and batch.
     """
 
     differences: npt.NDArray[np.int8]
@@ -43,6 +44,7 @@ class Played:
     sums: TdSums
     seconds: float
     transcripts: dict[int, str] = field(default_factory=dict)
+    repairs: tuple[Repair, ...] = ()
 
 
 LEAST_TABLE = 2**16
@@ -163,6 +165,7 @@ class TdLearner:
         scores: list[npt.NDArray[np.int8]] = []
         plies: list[npt.NDArray[np.uint8]] = []
         transcripts: dict[int, str] = {}
+        repairs: list[Repair] = []
         busy, batches = 0.0, 0
         while self.games < until:
             left = seconds - (time.monotonic() - begun)
@@ -179,6 +182,10 @@ class TdLearner:
                 threads=threads,
             )
             busy += found["busy_seconds"] / threads
+            repairs += [
+                Repair(one["pattern"], one["stage"], one["contents"], one["weight"])
+                for one in found["repairs"]
+            ]
             if not found["games"]:
                 continue
             batches += 1
@@ -201,6 +208,7 @@ class TdLearner:
                     error_squares=float(found["error_squares"]),
                     values=float(found["value"]),
                     value_squares=float(found["value_squares"]),
+                    fresh=int(found["fresh"]),
                     **found["search"],
                 )
             )
@@ -215,6 +223,7 @@ class TdLearner:
             sums=sums,
             seconds=busy,
             transcripts=transcripts,
+            repairs=tuple(repairs),
         )
 
     # -- state --------------------------------------------------------------------------------

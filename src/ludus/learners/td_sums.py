@@ -27,6 +27,7 @@ class TdSums:
         nodes: positions that they looked at.
         probes: look-ups in transposition tables.
         hits: those that found their position.
+        fresh: entries that were updated for the first time.
     """
 
     games: int = 0
@@ -46,6 +47,7 @@ class TdSums:
     nodes: int = 0
     probes: int = 0
     hits: int = 0
+    fresh: int = 0
 
     def add(self, other: TdSums) -> None:
         """Count what another has counted."""
@@ -97,3 +99,20 @@ class Visits:
     share: float
     mean: float
     mean_visited: float
+
+
+@dataclass(frozen=True)
+class Repair:
+    """An entry whose weight was no number and is neutral again, or was out of range and is bounded.
+
+    Attributes:
+        pattern: its number in the set.
+        stage: of the tables.
+        index: contents of the pattern.
+        weight: that it would have had, in discs.
+    """
+
+    pattern: int
+    stage: int
+    index: int
+    weight: float

@@ -77,7 +77,7 @@ def health_of(
     health = Health({}, {})
     if not history:
         return health
-    for part in (_progress, _strength, _loss, _policy, _length, _coverage):
+    for part in (_progress, _strength, _loss, _policy, _length, _coverage, _tables):
         part(history, health)
     _elo(history, health, started_ms)
     for finding in policy_collapse(history[:-1], history[-1], entropy_floor):
@@ -241,6 +241,12 @@ def _coverage(history: History, health: Health) -> None:
             f"only {now:.1%} of the audited positions are distinct, {median(before):.1%} were "
             f"usual (median of {len(before)} iterations): self-play repeats itself"
         )
+
+
+def _tables(history: History, health: Health) -> None:
+    """What the phase that learned pattern tables found."""
+    found = (history[-1].get("selfplay") or {}).get("findings") or {}
+    health.findings.update({str(kind): str(text) for kind, text in found.items()})
 
 
 def _elo(history: History, health: Health, started_ms: int | None) -> None:

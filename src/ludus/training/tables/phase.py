@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ludus.learners.td_coverage import findings, met_before
 from ludus.learners.td_sums import TdSums
 from ludus.runs import ObjectRef
 from ludus.training.blocks import Table
 from ludus.training.session import now_ms
 from ludus.training.stream import SEARCH, GameStream
+from ludus.training.tables.repairs import tell_repairs
 from ludus.training.tables.session import TableSession, options_of
 from ludus.training.tables.windows import Windows
 
@@ -64,6 +66,7 @@ class TablePhase:
         )
         self._stream.add(table, dict.fromkeys(SEARCH, 0), rate)
         self._windows.add(played.sums)
+        tell_repairs(session, played.repairs)
         self._keep(played.transcripts)
         session.callbacks.results(
             first, played.differences, played.plies, session.run.counters["selfplay_games"]
@@ -119,7 +122,7 @@ class TablePhase:
         session, learner, sums = self._session, self._session.learner, self._sums
         seconds = max(1e-3, self._worked())
         visits = learner.visits()
-        figures = {
+        figures: dict[str, Any] = {
             "games": sums.games,
             "plies": sums.plies,
             "mean_plies": sums.plies / max(1, sums.games),
@@ -135,6 +138,8 @@ class TablePhase:
             "value_variance": sums.value_variance,
             "coverage": visits.share,
             "mean_updates": visits.mean,
+            "met_before": met_before(learner, sums),
+            "findings": findings(learner, sums),
             "search_depth": sums.depth / sums.searches if sums.searches else None,
             "search_nodes_per_second": sums.nodes / seconds if sums.searches else None,
             "table_hit_rate": sums.hits / sums.probes if sums.probes else None,
