@@ -11,7 +11,7 @@ namespace {
 // Empty squares from which on ... each measured on the positions of benchmarks/othello_search.py.
 constexpr int kDeepFrom = 7;      // moves are sorted and results kept
 constexpr int kFarFrom = 11;      // they are kept in the large table
-constexpr int kRepliesFrom = 12;  // known replies are looked up before any is searched
+constexpr int kRepliesFrom = 11;  // known replies are looked up before any is searched
 constexpr uint64_t kCorners = 0x8100000000000081ULL;
 
 uint64_t odd_quadrants(uint64_t empty) {
@@ -106,12 +106,18 @@ int EndgameSolver::deep(uint64_t own, uint64_t opp, int alpha, int empty) {
   }
   Move list[34];
   int count = 0;
-  const uint64_t odd = odd_quadrants(~(own | opp));
   for (; moves != 0; moves &= moves - 1) {
     Move& move = list[count++];
     move.square = first_bit(moves);
     move.turned = flips(own, opp, move.square);
     if (move.turned == opp) return 64;
+    if (empty >= kRepliesFrom)
+      table_for(empty - 1).prefetch(
+          SearchTable::key(after_move({own, opp}, move.square, move.turned)));
+  }
+  const uint64_t odd = odd_quadrants(~(own | opp));
+  for (int i = 0; i < count; ++i) {
+    Move& move = list[i];
     const Board reply = after_move({own, opp}, move.square, move.turned);
     int score;
     if (empty >= kRepliesFrom && known_reply(reply, alpha, empty, score)) return score;

@@ -26,6 +26,8 @@ constexpr int kOnePly = 8;
 constexpr int kTwoPlies = 12;
 constexpr int kOnePlyToEnd = 16;
 constexpr int kTwoPliesToEnd = 19;
+// Replies that the table answers are looked up from this depth on, before any is searched.
+constexpr int kRepliesFrom = 6;
 // What a reply of the other side costs a move in the order, in 1/256 disc. Towards the end few
 // replies make small trees, whatever the score.
 constexpr int kReply = 128;
@@ -123,6 +125,25 @@ void Worker::order(const Node& node, uint64_t moves, int depth, int empty, Moves
   }
 }
 
+bool Worker::known_reply(const Board& board, uint64_t moves, int alpha, int depth, int& score) {
+  std::array<uint64_t, 34> keys;
+  size_t count = 0;
+  for (; moves != 0; moves &= moves - 1) {
+    const int square = othello::first_bit(moves);
+    const uint64_t turned = flips(board.own, board.opp, square);
+    keys[count] = SearchTable::key(othello::after_move(board, square, turned));
+    table_.prefetch(keys[count++]);
+  }
+  TableEntry known;
+  for (const uint64_t key : std::span(keys.data(), count))
+    if (table_.probe(key, known) && known.depth >= depth - 1 && known.certainty >= certainty_ &&
+        -known.upper > alpha) {
+      score = -known.upper;
+      return true;
+    }
+  return false;
+}
+
 bool Worker::cut(const Node& node, int alpha, int depth, int empty, int& bound) {
   const int shallow = ProbCut::shallow_of(depth);
   const int margin = probcut_.margin(certainty_, empty, depth);
@@ -164,6 +185,7 @@ int Worker::null_window(const Node& node, int alpha, int depth, int empty) {
     if (known.upper <= alpha) return known.upper;
   }
   int best;
+  if (depth >= kRepliesFrom && known_reply(node.board, moves, alpha, depth, best)) return best;
   if (certainty_ < kCertain && depth >= ProbCut::kLeast && cut(node, alpha, depth, empty, best))
     return best;
 

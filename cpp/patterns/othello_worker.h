@@ -112,6 +112,8 @@ class Worker {
   int null_window(const Node& node, int alpha, int depth, int empty);
   // With one disc to be put, not the last one; an `alpha` of kInfinite gives the score.
   int last_ply(const Node& node, int alpha, int empty);
+  // Whether the table proves that one of these moves leads above `alpha`, to `score` or more.
+  bool known_reply(const othello::Board& board, uint64_t moves, int alpha, int depth, int& score);
   // Whether shallow searches say which side of `alpha` the score is on; `bound` says it.
   bool cut(const Node& node, int alpha, int depth, int empty, int& bound);
   // Adds `moves` with what they promise.
