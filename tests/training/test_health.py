@@ -333,6 +333,17 @@ def test_stagnation_begins_at_fifty_thousand_games_and_not_while_strength_grows(
     assert health.figures["win_rate_trend"] == pytest.approx(0.005)
 
 
+def test_stagnation_of_long_iterations_takes_five_of_them():
+    """Pattern tables play 500,000 games an iteration: one that looks no better is noise."""
+    history = [entry(n) for n in range(12)]
+    for one in history:
+        one["selfplay"]["games"] = 500_000
+    counts = [
+        count for count in range(1, 13) if "stagnation" in health_of(history[:count]).findings
+    ]
+    assert counts == [10, 11, 12]  # the first window, and five more
+
+
 def test_a_falling_loss_and_a_rising_rating_are_progress():
     falling = [entry(n, loss_total=2 - 0.01 * n) for n in range(60)]
     assert health_of(falling).findings == {}
@@ -539,6 +550,7 @@ def test_status_and_figures_have_the_health(trained):
 def test_an_event_only_when_the_findings_change(tmp_path, monkeypatch):
     """With a limit that any run is over, the finding is told once and its end once."""
     monkeypatch.setattr("ludus.training.health.analysis.STAGNATION_GAMES", 0)
+    monkeypatch.setattr("ludus.training.health.analysis.STAGNATION_ITERATIONS", 0)
     notes: list[str] = []
     path = tmp_path / "run"
     train(path, "evaluation.every=0", iterations=7, notes=notes)

@@ -264,6 +264,21 @@ def test_foreign_and_damaged_files_are_one_sentence(trained, tmp_path):
     assert parse_player(str(file), get_game("othello")).name == str(file)  # a checkpoint alone
 
 
+def test_monitor_and_status_show_nothing_of_gates(trained, capsys):
+    from ludus.cli.main import main
+
+    assert main(["monitor", str(trained), "--once"]) == 0
+    shown = capsys.readouterr().out
+    assert "Epsilon" in shown and "0.150" in shown and "difference" in shown
+    for word in ("Promoted", "Temperature", "gate", "mean score"):
+        assert word not in shown
+    assert main(["status", "--run", str(trained)]) == 0
+    assert "promotions" not in capsys.readouterr().out
+    assert main(["alerts", "--run", str(trained)]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("stagnation")]
+    assert "> 5e+06 " in line
+
+
 def test_tables_play_by_specification(trained):
     game = get_game("othello")
     start = game.rules.initial()

@@ -225,8 +225,11 @@ def _status_text(one: RunSummary, history: list[dict[str, Any]]) -> str:
         text = rating_text(rating)
         if text is not None:
             rows.append(("Elo", f"{text} ({rating['player']}; {rating['anchor']} is the anchor)"))
+    from ludus.monitor.view import is_gated
+
     promoted = sum(1 for entry in history if entry.get("promoted"))
-    rows.append(("promotions", f"{promoted} in {len(history)} iterations"))
+    if is_gated(said):
+        rows.append(("promotions", f"{promoted} in {len(history)} iterations"))
     if one.committed_ms:
         age = max(0.0, time.time() - one.committed_ms / 1000)
         rows.append(("commit", f"{one.sequence}, {duration_text(age)} ago"))

@@ -119,6 +119,16 @@ def table(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def is_gated(status: Mapping[str, Any]) -> bool:
+    """Whether a run has candidates that become champions; pattern tables have none.
+
+    Args:
+        status: of the run; one that does not say is of a run that has.
+    """
+    phases = status.get("phases")
+    return not isinstance(phases, list) or "gate" in phases
+
+
 def number(value: Any) -> float | None:
     """A finite number out of a document of somebody else: anything else is None."""
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -11,7 +11,7 @@ from ludus.errors import LudusError
 from ludus.monitor.tui import palette
 from ludus.monitor.tui.health import folded
 from ludus.monitor.tui.words import count, duration, percent, plain, short, signed, size_text
-from ludus.monitor.view import RunView, number, table
+from ludus.monitor.view import RunView, is_gated, number, table
 from ludus.schedules import Schedule
 
 LABEL_WIDTH = 12
@@ -94,9 +94,12 @@ def _work(view: RunView) -> Iterator[Row]:
     games = number(settings.get("selfplay.games_per_iteration"))
     if games is not None:
         yield "Games/iter", _text(_good(f"{games:,.0f}"))
-    temperature = _temperature(view)
-    if temperature:
-        yield "Temperature", _text(_good(temperature))
+    label, key = ("Temperature", "selfplay.temperature.")
+    if not is_gated(view.status):
+        label, key = ("Epsilon", "td.epsilon.")
+    scheduled = _scheduled(view, key)
+    if scheduled:
+        yield label, _text(_good(scheduled))
 
 
 def _first(*values: Any) -> float | None:
@@ -123,9 +126,8 @@ def _budget(settings: Any) -> str:
     return f"{budget:,.0f} simulations{named}"
 
 
-def _temperature(view: RunView) -> str:
-    """Of the played action; a schedule by game or iteration at where the run is now."""
-    prefix = "selfplay.temperature."
+def _scheduled(view: RunView, prefix: str) -> str:
+    """A schedule among the settings; by game or iteration at where the run is now."""
     part = {key: view.settings.get(prefix + key) for key in ("kind", "clock", "end", "over")}
     start = number(view.settings.get(prefix + "start"))
     if start is None:
@@ -199,7 +201,7 @@ def _strength(view: RunView) -> Iterator[Row]:
     if rate is not None and status.get("phase") == "gate":
         yield "Gate now", _text(_good(percent(rate)))
     promoted = sum(1 for entry in view.iterations if entry.get("promoted"))
-    if view.iterations:
+    if view.iterations and is_gated(status):
         yield (
             "Promoted",
             _text(_good(f"{promoted}"), _dim(f" of {len(view.iterations)} iterations")),

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from ludus.monitor.tui import palette
 from ludus.monitor.tui.words import count, duration, percent
-from ludus.monitor.view import RunView, number, table
+from ludus.monitor.view import RunView, is_gated, number, table
 
 Cell = tuple[str, str]
 """Text and style."""
@@ -98,6 +98,8 @@ def history_lines(view: RunView, width: int) -> list[Text]:
     columns: list[tuple[str, list[Cell], int]] = []
     used = 0
     for head, cell in COLUMNS:
+        if head == "gate" and not is_gated(view.status):
+            continue
         cells = [cell(entry) for entry in entries]
         if not any(text for text, _ in cells):
             continue

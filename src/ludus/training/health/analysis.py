@@ -27,6 +27,9 @@ ALPHA = 0.01
 STAGNATION_GAMES = 50_000
 """Games without progress that are stagnation."""
 
+STAGNATION_ITERATIONS = 5
+"""And of so many iterations, where these are longer: one of them that looks no better is noise."""
+
 WIN_RATE_FALL = 0.05
 """Fall of the win rate over its window that is worth a word."""
 
@@ -169,7 +172,8 @@ def _strength(history: History, health: Health) -> None:
         )
     idle = health.figures["games_without_progress"]
     rising = found is not None and found.rises(ALPHA)
-    if idle is not None and idle >= STAGNATION_GAMES and not rising:
+    least = max(STAGNATION_GAMES, STAGNATION_ITERATIONS * past.games(history[-1]))
+    if idle is not None and idle >= least and not rising:
         health.findings["stagnation"] = (
             f"no progress for {idle:,.0f} games: neither the variance of the value error nor the "
             "loss has fallen, and the rating has not risen"
