@@ -17,8 +17,9 @@ YATZY, OTHELLO = get_game("yatzy"), get_game("othello")
 
 
 @pytest.fixture
-def play(monkeypatch, capsys):
+def play(monkeypatch, capsys, tmp_path):
     """Plays with these lines as input; returns exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)  # where no run is
     monkeypatch.setattr(cli, "COMMAND_MODULES", ("play", "players"))
 
     def run(lines, *arguments, game="yatzy"):

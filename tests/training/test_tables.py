@@ -1,5 +1,6 @@
 """Pattern tables trained by the loop: Othello from nothing, the same whatever happens."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -262,6 +263,18 @@ def test_foreign_and_damaged_files_are_one_sentence(trained, tmp_path):
     (tmp_path / model.name).write_bytes(sound)
     assert load_tables(tmp_path / model.name)[0].keys() == {"weights"}
     assert parse_player(str(file), get_game("othello")).name == str(file)  # a checkpoint alone
+
+
+def test_a_person_who_names_nobody_meets_the_trained_tables(trained, tmp_path, monkeypatch, capsys):
+    from ludus.cli.main import main
+
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/othello").symlink_to(trained)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("hint\nd3\nquit\n"))
+    assert main(["play", "othello"]) == 0
+    shown = capsys.readouterr().out
+    assert "runs/othello plays" in shown and "runs/othello expects, in discs for you:" in shown
 
 
 def test_monitor_and_status_show_nothing_of_gates(trained, capsys):

@@ -42,6 +42,9 @@ def play(
 ) -> int:
     """Play in the terminal, against the game's oracle or another player.
 
+    A game without an oracle for all of it is played against the champion of runs/GAME, if there
+    is one.
+
     Type an action, such as `keep 6 6 6` or `mark house` in Yatzy; also help, hint, show, quit.
     """
     from ludus.games import get_game
@@ -59,14 +62,26 @@ def play(
     if seed is not None and not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed} must lie in 0..2^63 - 1")
     chosen = secrets.randbits(31) if seed is None else seed
-    opponent_in = entry.suites.get("opponent")
-    spec = against or (str(opponent_in()) if opponent_in is not None else entry.sparring)
+    spec = against or _opponent_of(entry)
     opponent = None if spec == "person" else parse_player(spec, entry)
     seats: list[Player | None] = [opponent] * entry.rules.num_seats
     seats[seat] = None
     session = _Session(entry, SingleGame(entry.rules, seats, chosen), seats, spec)
     session.greet(chosen)
     return session.run()
+
+
+def _opponent_of(entry: GameEntry) -> str:
+    """Whom a person meets who names nobody."""
+    from ludus.runs import Run, is_run
+
+    opponent_in = entry.suites.get("opponent")
+    if opponent_in is not None:
+        return str(opponent_in())
+    run = Path("runs") / entry.name
+    if is_run(run) and "champion" in Run.open(run, write=False).manifest.objects:
+        return str(run)
+    return entry.sparring
 
 
 class _Session:

@@ -48,8 +48,13 @@ def players(
     rows = [(p["game"], p["player"], p["about"], " ".join(p["options"]) or "-") for p in found]
     say(table(("game", "player", "what it is", "options"), rows))
     say()
-    options = {key: text for p in found for key, text in p["options"].items()}
-    say(table(("option", "meaning"), list(options.items())))
+    named: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        for key, text in one["options"].items():
+            players_with = named.setdefault((key, text), [])
+            players_with += [one["player"]] * (one["player"] not in players_with)
+    rows_of = [(key, " ".join(who), text) for (key, text), who in named.items()]
+    say(table(("option", "of", "meaning"), rows_of))
     say()
-    say("Examples: uniform:sims=64   search:run=runs/yatzy,sims=64   policy:run=runs/yatzy")
+    say("Examples: uniform:sims=64   search:run=runs/yatzy,sims=64   td:run=runs/othello,depth=8")
     return 0
