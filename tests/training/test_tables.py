@@ -277,14 +277,21 @@ def test_a_person_who_names_nobody_meets_the_trained_tables(trained, tmp_path, m
     assert "runs/othello plays" in shown and "runs/othello expects, in discs for you:" in shown
 
 
-def test_monitor_and_status_show_nothing_of_gates(trained, capsys):
+def test_monitor_report_and_status_show_nothing_of_gates(trained, capsys):
     from ludus.cli.main import main
+    from ludus.monitor.report.document import report_document
+    from ludus.monitor.report.page import render
+    from ludus.monitor.report.reading import read_run
 
     assert main(["monitor", str(trained), "--once"]) == 0
     shown = capsys.readouterr().out
     assert "Epsilon" in shown and "0.150" in shown and "difference" in shown
     for word in ("Promoted", "Temperature", "gate", "mean score"):
         assert word not in shown
+    page = render(report_document(read_run(trained)))
+    for word in ("candidates promoted", "No gate", "in progress", "0 simulations"):
+        assert word not in page
+    assert "Biggest win" in page and "of the 21 games that were kept" in page.replace("\n", " ")
     assert main(["status", "--run", str(trained)]) == 0
     assert "promotions" not in capsys.readouterr().out
     assert main(["alerts", "--run", str(trained)]) == 0

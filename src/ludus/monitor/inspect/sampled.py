@@ -46,6 +46,17 @@ def sampled_games(run: str | Path) -> dict[int, str]:
     return dict(sorted(found.items()))
 
 
+def newest_sampled(run: str | Path, most: int) -> dict[int, OthelloRecord]:
+    """The newest games that a run has kept, played again by the rules, by number.
+
+    Raises:
+        NoGamesError: it has kept none.
+        GameError: a damaged transcript.
+    """
+    newest = list(sampled_games(run).items())[-most:]
+    return {number: parse_transcript(moves, number=number) for number, moves in newest}
+
+
 def sampled_game(run: str | Path, number: int) -> OthelloRecord:
     """A game that a run has kept, played again by the rules.
 

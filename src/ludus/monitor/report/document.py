@@ -17,6 +17,7 @@ from ludus.monitor.report.reading import RunData, memory_of, number
 from ludus.monitor.report.settings import told_settings
 from ludus.monitor.report.timeline import fault_pattern, timeline
 from ludus.monitor.report.words import headline, missing, outcome
+from ludus.monitor.view import is_gated
 from ludus.training.memory import NO_COMPONENT
 from ludus.training.past import standing_warnings
 from ludus.training.rating import latest
@@ -92,6 +93,7 @@ def _about(data: RunData) -> dict[str, Any]:
         "state": one.state,
         "phase": status.get("phase") if one.state == "training" else None,
         "live": live,
+        "gated": is_gated(status),
         "reason": status.get("reason") if one.state != "training" else None,
         "error": status.get("error"),
         "commit": one.sequence,

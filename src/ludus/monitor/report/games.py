@@ -1,7 +1,6 @@
-"""Games worth looking at, from the replay of a run: played again by the rules, drawn by the game.
+"""Games worth looking at, of a run's replay or of those that it kept: played again by the rules.
 
-Nothing here knows a game. Rules of a user's own may raise whatever they like: then the report says
-so and goes without.
+Rules of a user's own may raise whatever they like: then the report says so and goes without.
 """
 
 from __future__ import annotations
@@ -12,14 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from ludus import _core
 from ludus.errors import LudusError
 from ludus.games import GameEntry
+from ludus.monitor.inspect.sampled import newest_sampled
 from ludus.monitor.inspect.stored import NoGamesError, newest_of
+from ludus.players.tables import is_table_run
 from ludus.replay import GameRecords
+from ludus.runs import Run
 from ludus.training.plays import game_of_run
 
 MOST_GAMES = 4096
 """Newest games that are looked through."""
+
+MOST_KEPT = 1000
+"""Newest games that were kept, likewise."""
 
 MOST_PLIES = 600
 """Plies of a transcript."""
@@ -39,6 +45,9 @@ def notable_games(path: Path) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"looked_at": 0, "games": [], "problem": None}
     try:
+        if is_table_run(path):
+            _of_tables(path, found)
+            return found
         replay, records = newest_of(path, MOST_GAMES)
         entry = game_of_run(replay.run)
         found["looked_at"] = len(records)
@@ -51,6 +60,50 @@ def notable_games(path: Path) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - rules and drawings of users may raise anything
         found["problem"] = f"Games cannot be shown: {type(error).__name__}: {error}"
     return found
+
+
+def _of_tables(path: Path, found: dict[str, Any]) -> None:
+    """Put in the biggest and the narrowest win of the games that a training of tables kept.
+
+    Raises:
+        NoGamesError: it has kept none.
+    """
+    entry, records = game_of_run(Run.open(path, write=False)), newest_sampled(path, MOST_KEPT)
+    apart = {number: abs(record.result or 0) for number, record in records.items()}
+    found["looked_at"] = len(records)
+    chosen = (("Biggest win", max), ("Narrowest win or draw", min))
+    for title, most in chosen:
+        number = most(apart, key=lambda one: apart[one])
+        states, actions = list(records[number].states()), records[number].actions
+        moves = [
+            {
+                "ply": ply,
+                "seat": int(state.seat),
+                "before": "",
+                "action": str(entry.action_text(state, action)),
+                "value": None,
+            }
+            for ply, (state, action) in enumerate(zip(states, actions, strict=False))
+        ]
+        end = states[-1]
+        found["games"].append(
+            {
+                "title": title,
+                "game": number,
+                "scores": [float(score) for score in end.scores().tolist()],
+                "returns": [float(value) for value in end.returns().tolist()],
+                "plies": len(actions),
+                **_drawn(entry, end),
+                "moves": moves,
+            }
+        )
+
+
+def _drawn(entry: GameEntry, state: _core.State) -> dict[str, Any]:
+    return {
+        "drawing": str(entry.render(state))[:_DRAWING_LIMIT],
+        "picture": None if entry.picture is None else entry.picture(state),
+    }
 
 
 def _choose(records: GameRecords, *, has_scores: bool) -> Iterator[tuple[str, int]]:
@@ -101,7 +154,6 @@ def _told(entry: GameEntry, record: GameRecords) -> dict[str, Any]:
         "scores": [float(score) for score in columns["scores"][0].tolist()],
         "returns": [float(value) for value in columns["returns"][0].tolist()],
         "plies": length,
-        "drawing": str(entry.render(state))[:_DRAWING_LIMIT],
-        "picture": None if entry.picture is None else entry.picture(state),
+        **_drawn(entry, state),
         "moves": moves,
     }

@@ -86,7 +86,7 @@ def missing(
     names = {curve.name for curve in curves}
     if "elo" not in names:
         found.append("There is no rating yet: it comes with the first evaluation.")
-    if "gate_win_rate" not in names:
+    if run["gated"] and "gate_win_rate" not in names:
         found.append("No gate has been played.")
     return found
 
