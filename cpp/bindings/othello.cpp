@@ -80,6 +80,10 @@ void bind_othello(nb::module_& m) {
   m.def("othello_state", &state_of, nb::arg("black"), nb::arg("white"), nb::arg("seat"));
   m.def("othello_replay", &replay, nb::arg("start"), nb::arg("moves"));
   m.def("othello_choose", &choose, nb::arg("states"), nb::arg("keys"), nb::arg("player"));
+  m.def(
+      "othello_positional_score",
+      [](uint64_t own, uint64_t opp) { return othello::positional_score({own, opp}); },
+      nb::arg("own"), nb::arg("opp"));
 }
 
 }  // namespace ludus

@@ -28,6 +28,7 @@ from ludus.games.othello_position import (
 from ludus.games.othello_records import of_actions, read_transcripts, write_transcripts
 from ludus.games.othello_svg import board_svg
 from ludus.games.othello_tables import chooser
+from ludus.games.othello_weights import searching_weights
 from ludus.games.othello_wthor import read_wthor, write_wthor
 from ludus.games.registry import Chooser, GameEntry
 
@@ -137,10 +138,14 @@ def _symmetry(source: npt.NDArray[np.int64]) -> Symmetry:
 
 
 def _make_player(name: str) -> Callable[[Mapping[str, str]], Chooser]:
-    """A maker of a player by a rule of thumb; it has no options."""
+    """A maker of a player by a rule of thumb; ``weights`` may search."""
 
     def make(options: Mapping[str, str]) -> Chooser:
-        if options:
+        if options and name == "weights":
+            searching = searching_weights(options)
+            if searching is not None:
+                return searching
+        elif options:
             raise PlayerError(f"player {name} has no option {sorted(options)[0]!r}: it has none")
 
         def choose(
@@ -173,7 +178,7 @@ def entry() -> GameEntry:
         },
         about_players={
             "corners": "corner before edge before inside; squares beside an empty corner last",
-            "weights": "the usual positional weights, looking one move ahead",
+            "weights": "the usual positional weights, one move ahead; depth=N or ms=N: a search",
             "endgame": "plays perfectly from 14 empty squares on (from=N), before that by weights",
         },
         sparring="weights",

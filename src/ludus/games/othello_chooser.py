@@ -163,13 +163,14 @@ OPTIONS: Final = ("depth", "ms", "endgame", "threads")
 """Of :func:`search_chooser`."""
 
 
-def search_limits(options: Mapping[str, str]) -> dict[str, Any] | None:
+def search_limits(options: Mapping[str, str], player: str = "td") -> dict[str, Any] | None:
     """Limits of a searching player by its options, as texts.
 
     Args:
         options: ``depth`` in discs (default 1; no limit where ``ms`` is given), ``ms`` for a move,
             ``endgame`` (empty squares from which on it solves exactly, default 0), ``threads`` of
             a search (default 1).
+        player: whose options they are, for messages.
 
     Returns: what :class:`SearchChooser` wants; None where looking one move ahead is all
         (:class:`OnePlyChooser`).
@@ -180,7 +181,7 @@ def search_limits(options: Mapping[str, str]) -> dict[str, Any] | None:
     for key in options:
         if key not in OPTIONS:
             raise PlayerError(
-                f"player td has no option {key!r}: its options are {', '.join(OPTIONS)}"
+                f"player {player} has no option {key!r}: its options are {', '.join(OPTIONS)}"
             )
     ms = _number(options, "ms", 0.0, 3.6e6)
     depth = int(_number(options, "depth", 1, DEEPEST, default=DEEPEST if ms else 1))
