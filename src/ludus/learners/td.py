@@ -237,17 +237,18 @@ class TdLearner:
         """
         entries, updates = self.entries()
         seen = (updates > 0) | (entries[:, 0].view(np.float32) != 0.0)
+        places = np.flatnonzero(seen)  # faster than the mask
         return {
             "games": np.array([self.games], np.uint64),
             "averaged": np.array([self.average.count], np.uint64),
-            "mean": self.average.mean[seen],
+            "mean": self.average.mean[places],
             "seen": np.packbits(seen, bitorder="little"),
             **{
-                name: entries[:, column][seen].view(np.float32)
+                name: entries[places, column].view(np.float32)
                 for column, name in enumerate(_FIELDS[:3])
             },
-            "steps": entries[:, 3][seen],
-            "updates": updates[seen],
+            "steps": entries[places, 3],
+            "updates": updates[places],
         }
 
     def restore(self, arrays: Arrays) -> None:
@@ -258,7 +259,8 @@ class TdLearner:
         """
         entries, updates = self.entries()
         try:
-            seen = np.unpackbits(arrays["seen"], bitorder="little", count=len(updates)).astype(bool)
+            seen = np.unpackbits(arrays["seen"], bitorder="little", count=len(updates))
+            places = np.flatnonzero(seen)
             columns = [arrays[name].astype(np.float32).view(np.uint32) for name in _FIELDS[:3]]
             columns.append(arrays["steps"].astype(np.uint32))
             games, counts = int(arrays["games"][0]), arrays["updates"]
@@ -266,14 +268,15 @@ class TdLearner:
         except (KeyError, IndexError, ValueError) as error:
             raise VersionError(f"this is no state of a TD learner: {error}") from error
         if len(arrays["seen"]) != -(-len(updates) // 8) or any(
-            len(column) != int(seen.sum()) for column in (*columns, counts, mean)
+            len(column) != len(places) for column in (*columns, counts, mean)
         ):
             raise VersionError("the learner's state is that of another pattern set")
         entries[:], updates[:] = 0, 0
-        entries[seen] = np.stack(columns, axis=1)
-        updates[seen] = counts
+        for number, column in enumerate(columns):
+            entries[places, number] = column
+        updates[places] = counts
         self.average = TableAverage(self.parameters)
-        self.average.mean[seen], self.average.count = mean, averaged
+        self.average.mean[places], self.average.count = mean, averaged
         self._core.restore(games)
 
     def begin(self, weights: Arrays) -> None:

@@ -52,7 +52,7 @@ class TdSettings(Section):
         description="Games begin with up to so many random moves, each number as likely.",
     )
     trace_lambda: float = Field(
-        0.3, ge=0, le=1, description="Share of the later targets in the target of a position."
+        0.7, ge=0, le=1, description="Share of the later targets in the target of a position."
     )
     cut: bool = Field(
         True, description="Whether targets end where a move was random (Watkins' cut)."
@@ -66,7 +66,7 @@ class TdSettings(Section):
     adam_epsilon: float = Field(1e-8, gt=0, description="Added to Adam's root.")
     error_clip: float = Field(32.0, gt=0, description="Bound of a TD error in discs.")
     batch_games: int = Field(
-        250,
+        500,
         ge=1,
         le=65536,
         description="Games that are played on the same tables before all of them are learned from.",
