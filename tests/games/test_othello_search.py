@@ -143,3 +143,22 @@ def test_the_table_shrinks_and_counts(tables):
     for size in (0, -1, 1e9):
         with pytest.raises(GameError, match="transposition table"):
             search.resize(size)
+
+
+@pytest.mark.parametrize("empty", [1, 2, 5, 9, 13, 30, 59])
+def test_whatever_the_limits_the_line_is_legal_and_ends_at_the_leaf(tables, empty):
+    draw = np.random.default_rng(empty)
+    search = OthelloSearch(tables, megabytes=1)
+    for state in late_positions(6, empty, seed=empty):
+        limits = {
+            "depth": int(draw.choice([1, 2, 4, 60])),
+            "nodes": int(draw.choice([1, 40, 700])),
+            "endgame": int(draw.choice([0, 6, 14])),
+            "certainty": int(draw.choice([0, 3, 7])),
+            "threads": int(draw.choice([1, 1, 2])),
+        }
+        found = search.analyse(state, **limits)
+        assert found.action in state.legal().tolist(), limits
+        assert follow(state, found.line).packed() == found.leaf.packed(), limits
+        if found.exact and not found.stopped:
+            assert found.leaf.kind != "decision", limits

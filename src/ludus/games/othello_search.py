@@ -33,7 +33,8 @@ class Analysis:
         exact: the score is proved, with best play of both sides.
         depth: discs that the last finished search looked ahead.
         stopped: a limit came before the depth that was asked for.
-        line: best play by name, ``action`` first; to the end of the game where ``exact``.
+        line: best play by name, ``action`` first; where ``exact`` to the end of the game, unless a
+            limit came before all of it was found.
         leaf: the position at the end of the line, where the score comes from.
         nodes: positions looked at, by all threads.
         hit_rate: share of look-ups in the transposition table that found their position.
