@@ -92,5 +92,5 @@ def test_players_prefer_corners_and_weights():
         chosen = parse_player(name, OTHELLO).choose(packed, keys)
         assert set(chosen.tolist()) == {19, 26, 37, 44}  # all alike, so each by some key
         assert (chosen == parse_player(name, OTHELLO).choose(packed, keys)).all()
-        with pytest.raises(PlayerError, match=f"player {name} has no option 'depth'"):
-            parse_player(f"{name}:depth=2", OTHELLO)
+        with pytest.raises(PlayerError, match=f"player {name} has no option 'sims'"):
+            parse_player(f"{name}:sims=2", OTHELLO)
