@@ -1,8 +1,8 @@
 """Draws the learning curve of a run: python tools/learning_curve.py RUN OUT.svg.
 
-Left: mean score of self-play games of Yatzy by minutes of training, with the oracle's, the greedy
-player's and a random player's mean for comparison; of a run with pattern tables the mean error of
-their estimates. Right: win rate of the champion in the run's own evaluation.
+Of Yatzy, by minutes: left the mean score of self-play games, with the oracle's, the greedy player's
+and a random player's mean for comparison; right the champion's win rates in the run's own
+evaluation. Of a run with pattern tables, by games: left the champion's rating, right the win rates.
 """
 
 from __future__ import annotations
@@ -10,17 +10,72 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib import pyplot
+from matplotlib.axes import Axes
 
 ORACLE, GREEDY, RANDOM = 248.44, 200.73, 49.3  # the last one over 2,000 games
 
+Event = dict[str, Any]
 
-def events(run: Path) -> list[dict[str, object]]:
+
+def events(run: Path) -> list[Event]:
     """All whole lines of the metric stream."""
     lines = (run / "logs" / "metrics.ndjson").read_text().splitlines()
     return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+
+def draw_scores(axes: Axes, stream: list[Event], start: float) -> None:
+    """Mean scores of self-play by minutes."""
+    games = [event for event in stream if event["event"] == "selfplay_iter"]
+    minutes = [(event["ts_ms"] - start) / 60_000 for event in games]
+    axes.plot(minutes, [event["mean_score"] for event in games], "o-", ms=3)
+    for name, mean in (("oracle", ORACLE), ("greedy", GREEDY), ("random", RANDOM)):
+        axes.axhline(mean, color="grey", lw=0.8, ls=":")
+        axes.annotate(name, (0, mean), xytext=(2, 2), textcoords="offset points", color="grey")
+    axes.set(xlabel="minutes", ylabel="points", title="Mean score of self-play games")
+
+
+def draw_ratings(axes: Axes, stream: list[Event]) -> None:
+    """Ratings of champions by games, as the last rating has all of them."""
+    ratings = [event for event in stream if event["event"] == "rating"]
+    players = {one["player"]: one for event in ratings for one in event["players"]}
+    rated = [
+        (int(name.removeprefix("champion-")), one["elo"], one["error"])
+        for name, one in players.items()
+        if name.startswith("champion-") and one["elo"] is not None
+    ]
+    games, elo, error = zip(*sorted(one for one in rated if one[0] > 0), strict=True)
+    axes.errorbar(games, elo, yerr=error, fmt="o-", ms=3, lw=1)
+    for name, one in players.items():
+        if not name.startswith("champion-") and name != "first" and one["elo"] is not None:
+            axes.axhline(one["elo"], color="grey", lw=0.8, ls=":")
+            place = (games[0], one["elo"])
+            axes.annotate(name, place, xytext=(2, 2), textcoords="offset points", color="grey")
+    axes.set(xlabel="games", xscale="log", ylabel="Elo", title="Rating of the champion")
+
+
+def draw_matches(axes: Axes, stream: list[Event], start: float, by_games: bool) -> None:
+    """Win rates by opponent; those of the run itself are left out where games count."""
+    matches: dict[str, list[tuple[float, float]]] = {}
+    for event in stream:
+        if event["event"] == "evaluation" and "win_rate" in event:
+            if by_games and event["opponent"] in ("first", "previous"):
+                continue
+            at = float(event["model"]) if by_games else (event["ts_ms"] - start) / 60_000
+            matches.setdefault(event["opponent"], []).append((at, float(event["win_rate"])))
+    for opponent, points in matches.items():
+        axes.plot(*zip(*points, strict=True), "o-", ms=3, label=opponent)
+    axes.set(
+        xlabel="games" if by_games else "minutes",
+        xscale="log" if by_games else "linear",
+        ylabel="win rate",
+        ylim=(0.5 if by_games else 0, 1.02),
+        title="Champion against ...",
+    )
+    axes.legend(frameon=False)
 
 
 def main(run: Path, out: Path) -> None:
@@ -28,35 +83,18 @@ def main(run: Path, out: Path) -> None:
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "ludus", "font.size": 9})
     stream = events(run)
-    start = min(float(str(event["ts_ms"])) for event in stream)
-
-    def minutes(event: dict[str, object]) -> float:
-        return (float(str(event["ts_ms"])) - start) / 60_000
-
+    start = min(event["ts_ms"] for event in stream)
+    tables = any("coverage" in event for event in stream if event["event"] == "selfplay_iter")
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    games = [event for event in stream if event["event"] == "selfplay_iter"]
-    tables = "coverage" in games[0]
-    shown = "loss" if tables else "mean_score"
-    left.plot([minutes(e) for e in games], [e[shown] for e in games], "o-", ms=3)
     if tables:
-        left.set(xlabel="minutes", ylabel="discs", title="Mean absolute TD error")
+        draw_ratings(left, stream)
     else:
-        for name, mean in (("oracle", ORACLE), ("greedy", GREEDY), ("random", RANDOM)):
-            left.axhline(mean, color="grey", lw=0.8, ls=":")
-            left.annotate(name, (0, mean), xytext=(2, 2), textcoords="offset points", color="grey")
-        left.set(xlabel="minutes", ylabel="points", title="Mean score of self-play games")
-    matches: dict[str, list[tuple[float, float]]] = {}
-    for event in stream:
-        if event["event"] == "evaluation" and "win_rate" in event:
-            point = (minutes(event), float(str(event["win_rate"])))
-            matches.setdefault(str(event["opponent"]), []).append(point)
-    for opponent, points in matches.items():
-        right.plot(*zip(*points, strict=True), "o-", ms=3, label=opponent)
-    right.set(xlabel="minutes", ylabel="win rate", ylim=(0, 1.02), title="Champion against ...")
-    right.legend(frameon=False)
+        draw_scores(left, stream, start)
+    draw_matches(right, stream, start, tables)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xlim(left=0)
+        if not tables:
+            axes.set_xlim(left=0)
     figure.savefig(out, metadata={"Date": None})
 
 
