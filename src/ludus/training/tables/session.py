@@ -15,8 +15,9 @@ from ludus.learners.td import TdLearner
 from ludus.learners.td_options import SelfPlaySearch, TdOptions
 from ludus.players import ExternalPlayer
 from ludus.players.player import Chooser
-from ludus.runs import ObjectRef, Run
+from ludus.runs import Manifest, ObjectRef, Run
 from ludus.training.learned import Model, Weights
+from ludus.training.memory import trim
 from ludus.training.needs import Needs
 from ludus.training.phases import Phase
 from ludus.training.session import Session, store_model
@@ -233,6 +234,12 @@ class TableSession(Session):
         return payload, {"tables": self.learner.about()}
 
     # -- commits ------------------------------------------------------------------------------
+
+    def commit(self, objects: Mapping[str, ObjectRef], saved: dict[str, Any] | None) -> Manifest:
+        """As of every session; what the copies of the tables took goes back to the system."""
+        manifest = super().commit(objects, saved)
+        trim()
+        return manifest
 
     def learner_objects(self) -> dict[str, ObjectRef]:
         """The learner; put again only when it has learned."""
