@@ -28,6 +28,7 @@ from ludus.training.birth import open_session
 from ludus.training.loop import Loop
 from ludus.training.messages import Sender
 from ludus.training.request import TrainRequest
+from ludus.training.stream import GameStream
 
 SETTINGS = (
     "selfplay.games_per_iteration=1024",
@@ -185,6 +186,26 @@ def test_moves_by_the_clock_are_not_called_repeatable(few, tmp_path):
     done = train(path, *asked, "run.deterministic=false", "evaluation.every=0", iterations=1)
     assert done.state == "done"
     assert Run.open(path, write=False).iterations[0]["selfplay"]["search_depth"] > 1
+
+
+def test_units_without_a_whole_batch_count_nothing(few, tmp_path, monkeypatch):
+    counted, units = [], []
+    add = GameStream.add
+
+    def look(self, table, counters, rate):
+        counted.append(len(table.ids))
+        add(self, table, counters, rate)
+
+    monkeypatch.setattr(GameStream, "add", look)
+    asked = (few, "selfplay.games_per_iteration=32", "td.batch_games=32", "td.depth=5")
+    done = train(
+        tmp_path / "run",
+        *(*asked, "runtime.unit_seconds=0.001", "evaluation.every=0"),
+        act=lambda: units.append(1),
+        iterations=1,
+    )
+    assert done.state == "done"
+    assert counted == [32] and len(units) > 5
 
 
 def test_how_games_are_played_changes_with_the_next_iteration(few, tmp_path):

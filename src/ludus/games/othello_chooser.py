@@ -160,7 +160,7 @@ def _line(found: Mapping[str, Any]) -> Line:
 
 
 OPTIONS: Final = ("depth", "ms", "endgame", "threads")
-"""Of :func:`search_chooser`."""
+"""Of :func:`search_limits`."""
 
 
 def search_limits(options: Mapping[str, str], player: str = "td") -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from ludus.learners.td import Played
 from ludus.learners.td_coverage import findings, met_before
 from ludus.learners.td_sums import TdSums
 from ludus.runs import ObjectRef
@@ -54,11 +55,18 @@ class TablePhase:
         first = learner.games
         goal = min(self._goal(), self._windows.end)
         played = learner.train(goal, seconds=seconds, threads=session.lanes)
+        self._busy += played.seconds
+        tell_repairs(session, played.repairs)
+        if played.batches:  # a unit may be too short for a batch of searched games
+            self._count(first, played)
+        return learner.games < self._goal()
+
+    def _count(self, first: int, played: Played) -> None:
+        """Count and log the games of whole batches, of which ``first`` is the first."""
+        session = self._session
         self._recent = played.sums
         self._sums.add(played.sums)
-        self._busy += played.seconds
-        games = len(played.differences)
-        self._here += games
+        self._here += len(played.differences)
         session.count_learning(played.batches, played.sums.updates)
         rate = self._here / max(1e-3, time.monotonic() - self._started)
         table = Table.of_results(
@@ -66,12 +74,10 @@ class TablePhase:
         )
         self._stream.add(table, dict.fromkeys(SEARCH, 0), rate)
         self._windows.add(played.sums)
-        tell_repairs(session, played.repairs)
         self._keep(played.transcripts)
         session.callbacks.results(
             first, played.differences, played.plies, session.run.counters["selfplay_games"]
         )
-        return learner.games < self._goal()
 
     def _keep(self, transcripts: Mapping[int, str]) -> None:
         """Log the moves of sampled games."""
