@@ -7,6 +7,13 @@
 //
 // Between two decisions lies at most one chance event; a game with several merges them.
 //
+// A chance event lists its outcomes with their probabilities, or only samples (the deal of a card
+// game). Behind a sampled event lies a new stage: a part of the game with a result of its own
+// (a round of cards), beyond which nobody plans; the search ends there as at the end of the game.
+//
+// Where seats hold hidden information, a position can sample a *world*: a position that a seat
+// cannot tell from this one. All that seats do is seen by everybody.
+//
 // Rules that their user wrote in Python hide behind the same interface: there the bytes name an
 // entry of a pool that the rules' object keeps, and the object must be told at times which
 // positions are still wanted. Compiled rules need none of that and inherit the empty defaults.
@@ -29,7 +36,7 @@ enum class NodeKind : uint8_t { decision = 0, chance = 1, terminal = 2 };
 // Facts that never change during a game.
 struct GameInfo {
   std::string name;
-  int num_seats = 2;
+  int num_seats = 2;                        // most seats of any game, see Game::players
   int num_actions = 0;                      // actions are integers in [0, num_actions)
   int max_legal = 0;                        // most search actions of any position
   int max_plies = 0;                        // longest game, in decisions
@@ -43,6 +50,7 @@ struct GameInfo {
   std::string action_space_id;
   bool has_chance = false;
   bool has_hidden = false;
+  bool sampled_chance = false;  // outcomes are in [0, max_outcomes) and cannot be listed
   // In perft, a game that ended above the depth is one leaf (as the counts published for Othello
   // have it), or none (as those for chess have it).
   bool ended_are_leaves = false;
@@ -50,7 +58,7 @@ struct GameInfo {
   float margin_scale = 1.0F;  // points; margins are tanh(difference / scale)
 };
 
-inline constexpr int kMaxState = 64;
+inline constexpr int kMaxState = 192;
 inline constexpr int kMaxSeats = 8;
 
 // Room for any position, for those who keep one.
@@ -68,6 +76,8 @@ class Game {
   // Throws InputError for bytes that are no position of this game.
   virtual void validate(const void* state) const = 0;
   virtual NodeKind kind(const void* state) const = 0;
+  // Seats in play, the first of num_seats, the same from the first event of a game to its end.
+  virtual int players(const void* /*state*/) const { return info().num_seats; }
   // Seat to move at a decision, and the seat whose event it is at a chance event.
   virtual int seat(const void* state) const = 0;
   // Index into info().decision_kinds, at a decision.
@@ -84,10 +94,15 @@ class Game {
   virtual void apply(void* state, int action) const = 0;
   virtual bool is_legal(const void* state, int action) const = 0;
 
-  // At a chance event: outcome ids and probabilities; returns their number.
+  // At a chance event: outcome ids and probabilities; returns their number. Of sampled chance: 0.
   virtual int outcomes(const void* state, int32_t* ids, double* probabilities) const = 0;
   virtual void apply_outcome(void* state, int outcome) const = 0;
-  // The outcome at quantile u in [0, 1): the inverse of the cumulative distribution.
+  // Whether an outcome can happen at this chance event.
+  virtual bool is_outcome(const void* /*state*/, int outcome) const {
+    return outcome >= 0 && outcome < info().max_outcomes;
+  }
+  // The outcome at quantile u in [0, 1): the inverse of the cumulative distribution. Not of sampled
+  // chance.
   virtual int outcome_at(const void* state, double u) const = 0;
   // The outcome of this event in the episode with that seed: event-keyed, so it does not depend
   // on the path that led here.
@@ -97,10 +112,27 @@ class Game {
   virtual void returns(const void* state, float* by_seat) const = 0;
   // At the end: tanh((own points - best other's) / margin_scale), by seat.
   virtual void margins(const void* state, float* by_seat) const = 0;
+  // What the stage that has just ended brought, by seat in [-1, 1]: at a sampled chance event and
+  // at the end. This is what search and networks value; a game of one stage has its returns.
+  virtual void stage_returns(const void* state, float* by_seat) const { returns(state, by_seat); }
+  virtual void stage_margins(const void* state, float* by_seat) const { margins(state, by_seat); }
   // Points so far, by seat.
   virtual void scores(const void* state, float* by_seat) const = 0;
   // What `seat` can see, observation_size floats.
   virtual void observe(const void* state, int seat, float* out) const = 0;
+  // Another position that `seat` cannot tell from this one, drawn uniformly from all deals that it
+  // thinks possible by the rules alone, into `world`. Returns the draws that were thrown away on
+  // the way (0 where every draw is good). Only of games with hidden information.
+  virtual int sample_world(const void* /*state*/, int /*seat*/, Stream& /*stream*/,
+                           void* /*world*/) const {
+    return 0;
+  }
+  // The logarithm of how likely a world is to `seat` by what the others chose to do, up to a
+  // constant; 0 where nothing is known of that.
+  virtual double world_evidence(const void* /*world*/, int /*seat*/) const { return 0.0; }
+  // A hash of what `seat` alone knows: positions with the same public history look the same to it
+  // if and only if these are equal.
+  virtual uint64_t private_key(const void* /*state*/, int /*seat*/) const { return 0; }
   // A hash of the whole position.
   virtual uint64_t key(const void* state) const = 0;
 
@@ -136,9 +168,10 @@ inline std::shared_ptr<const Game> fresh(const std::shared_ptr<const Game>& game
   return own ? own : game;
 }
 
-// The games of the house, by name. Throws InputError for an unknown one.
+// The games of the house, by name, with options where a game has them: `blob:players=5,cards=7`.
+// Throws InputError for an unknown one.
 std::vector<std::string> game_names();
-std::shared_ptr<const Game> find_game(const std::string& name);
+std::shared_ptr<const Game> find_game(const std::string& spec);
 
 // Leaves at the given depth; decisions and chance outcomes are plies, a pass is a decision. A game
 // that keeps positions in a pool forgets all others on the way: give it a fresh one.

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/errors.h"
+#include "games/blob.h"
 #include "games/game.h"
 #include "games/othello.h"
 #include "games/yatzy.h"
@@ -10,14 +11,23 @@
 namespace ludus {
 
 namespace {
-// One line a game.
+// One line a game; `make` takes the options behind the colon, "" for none.
 struct Entry {
   const char* name;
-  std::shared_ptr<const Game> (*make)();
+  std::shared_ptr<const Game> (*make)(const std::string& options);
 };
+using Maker = std::shared_ptr<const Game> (*)();
+template <Maker make>
+std::shared_ptr<const Game> plain(const std::string& options) {
+  if (!options.empty())
+    throw InputError("The game " + make()->info().name + " has no options, so '" + options +
+                     "' means nothing.");
+  return make();
+}
 constexpr Entry kGames[] = {
-    {"othello", othello::make_game},
-    {"yatzy", yatzy::make_game},
+    {"blob", blob::make_game},
+    {"othello", plain<othello::make_game>},
+    {"yatzy", plain<yatzy::make_game>},
 };
 }  // namespace
 
@@ -27,10 +37,13 @@ std::vector<std::string> game_names() {
   return names;
 }
 
-std::shared_ptr<const Game> find_game(const std::string& name) {
+std::shared_ptr<const Game> find_game(const std::string& spec) {
+  const size_t colon = spec.find(':');
+  const std::string name = spec.substr(0, colon);
+  const std::string options = colon == std::string::npos ? "" : spec.substr(colon + 1);
   std::string known;
   for (const Entry& entry : kGames) {
-    if (name == entry.name) return entry.make();
+    if (name == entry.name) return entry.make(options);
     known += known.empty() ? entry.name : std::string(", ") + entry.name;
   }
   throw InputError("There is no game '" + name + "'; the games are: " + known + ".");
