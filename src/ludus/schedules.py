@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ludus.errors import ConfigError
 
-KINDS = ("constant", "step", "linear", "exponential", "cosine")
+KINDS = ("constant", "step", "table", "linear", "exponential", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +19,15 @@ class Schedule:
     """A value that changes along a clock.
 
     Attributes:
-        kind: ``constant``; ``step`` (times ``factor`` at each milestone); ``linear``,
-            ``exponential`` (constant ratio) or ``cosine`` (half a wave) from start to end.
+        kind: ``constant``; ``step`` (times ``factor`` at each milestone); ``table`` (the next of
+            ``values`` at each milestone); ``linear``, ``exponential`` (constant ratio) or
+            ``cosine`` (half a wave) from start to end.
         start: value at the beginning, after the warm-up.
         end: value at the end; linear, exponential and cosine only.
         warmup: positions over which the value climbs linearly to ``start``.
-        milestones: ascending positions; step only.
+        milestones: ascending positions; step and table only.
         factor: step only.
+        values: one more than milestones; table only.
     """
 
     kind: str = "constant"
@@ -34,6 +36,7 @@ class Schedule:
     warmup: int = 0
     milestones: tuple[int, ...] = ()
     factor: float = 0.1
+    values: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what cannot be followed.
@@ -53,6 +56,11 @@ class Schedule:
             raise ConfigError(f"schedule warmup = {self.warmup} must be at least 0")
         if list(self.milestones) != sorted(set(self.milestones)):
             raise ConfigError(f"schedule milestones {self.milestones} must ascend")
+        if self.kind == "table" and len(self.values) != len(self.milestones) + 1:
+            raise ConfigError(
+                f"schedule table of {len(self.values)} values needs one less milestone, not "
+                f"{len(self.milestones)}"
+            )
 
     def at(self, position: int, total: int) -> float:
         """The value at a position.
@@ -66,9 +74,11 @@ class Schedule:
             return self.start * (position + 1) / (self.warmup + 1)
         if self.kind == "constant":
             return self.start
+        passed = sum(1 for milestone in self.milestones if position >= milestone)
         if self.kind == "step":
-            passed = sum(1 for milestone in self.milestones if position >= milestone)
             return float(self.start * self.factor**passed)
+        if self.kind == "table":
+            return self.values[passed]
         length = total - self.warmup
         share = 1.0 if length <= 0 else min((position - self.warmup) / length, 1.0)
         if self.kind == "linear":

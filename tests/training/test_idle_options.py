@@ -11,6 +11,7 @@ from ludus.training.layers import parse_assignment
 
 YATZY = GameFacts("yatzy", has_chance=True, has_oracle=True, has_solitaire=True)
 PLAIN = GameFacts("blank", has_chance=False, has_oracle=False, has_solitaire=False)
+HIDDEN = GameFacts("cards", True, False, False, has_hidden=True)
 
 
 def told(*assignments, facts=YATZY):
@@ -36,6 +37,13 @@ CASES = [
         "search.rule=gumbel",
     ),
     (["search.q_spread=0.3"], "q_spread", "games with chance, which blank has not", YATZY),
+    (["search.worlds=3"], "worlds", "hidden information, which blank has not", HIDDEN),
+    (
+        ["selfplay.games_most=5000"],
+        "games_most",
+        "the number of games stays",
+        "selfplay.games_growth=16",
+    ),
     (
         ["search.virtual_loss=0.1"],
         "virtual_loss",
@@ -135,7 +143,8 @@ CASES = [
 @pytest.mark.parametrize("number", range(len(CASES)))
 def test_each_rule_tells_and_is_silent_where_the_option_works(number):
     given, key, words, remedy = CASES[number]
-    facts = PLAIN if remedy is YATZY else YATZY
+    wanting = isinstance(remedy, GameFacts)
+    facts = PLAIN if wanting else YATZY
     found = [text for text in told(*given, facts=facts) if text.split()[0].endswith(f".{key}")]
     assert len(found) == 1, found
     assert " was given but does nothing: " in found[0]
@@ -143,8 +152,9 @@ def test_each_rule_tells_and_is_silent_where_the_option_works(number):
     rule = RULES[number]
     explicit = merge(parse_assignment(text) for text in given)
     assert rule.idle(flat_values(validate(explicit)), facts), "the case is of another rule"
-    better = given if remedy is YATZY else [*given, remedy]
-    assert not [text for text in told(*better) if words in text]
+    better = given if wanting else [*given, remedy]
+    of = remedy if wanting else YATZY
+    assert not [text for text in told(*better, facts=of) if words in text]
 
 
 def test_every_rule_has_its_case():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ludus.monitor.view import RunView, number, table
+from ludus.training import amounts
 
 PHASES = ("selfplay", "train", "gate", "evaluate")
 """Phases of an iteration in their order, where a status does not say which ones a run has."""
@@ -48,6 +49,19 @@ def iteration_number(view: RunView) -> int | None:
     total = number(view.status.get("total_iterations"))
     shown = int(index) + 1
     return shown if total is None else min(shown, max(1, int(total)))
+
+
+def games_now(view: RunView) -> float | None:
+    """Games of self-play in the iteration in progress, as the settings have it."""
+    index = number(view.status.get("iteration"))
+    selfplay = {
+        key.removeprefix("selfplay."): value
+        for key, value in view.settings.items()
+        if key.startswith("selfplay.")
+    }
+    if number(selfplay.get("games_per_iteration")) is None:
+        return None
+    return float(amounts.games_in(int(index or 0), *amounts.amounts_of(selfplay)))
 
 
 def run_share(view: RunView) -> float | None:
@@ -122,8 +136,7 @@ def _target(
     part = table(record.get(name))
     settings = view.settings
     if name == "selfplay":
-        total = number(settings.get("selfplay.games_per_iteration"))
-        return number(part.get("games")), total, "games"
+        return number(part.get("games")), games_now(view), "games"
     if name == "train":
         total = number(part.get("steps_target"))
         total = total or number(settings.get("training.steps_per_iteration"))

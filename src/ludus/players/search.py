@@ -31,6 +31,9 @@ _FROM_CONFIG = {
     "max_inflight_per_game": "max_inflight",
     "margin_weight": "margin_weight",
 }
+
+_FROM_CONFIG_HIDDEN = ("worlds", "information_sets", "evidence")
+"""Keys of the same section, the same for the slots, in games with hidden information."""
 """Keys of the section ``search`` of a run's configuration -> settings of the slots."""
 
 
@@ -61,6 +64,8 @@ def settings_of_run(config: Mapping[str, Any], game: _core.Game) -> dict[str, An
     settings: dict[str, Any] = {
         ours: search[theirs] for theirs, ours in _FROM_CONFIG.items() if theirs in search
     }
+    if game.has_hidden:
+        settings |= {key: search[key] for key in _FROM_CONFIG_HIDDEN if key in search}
     if "budget" in search:
         by_kind = search.get("budget_by_kind", {})
         settings["simulations"] = [

@@ -89,6 +89,8 @@ SEARCH_OPTIONS: Mapping[str, str] = {
     "c_scale": "factor of the weight of Q",
     "fpu": "first-play urgency below the node's value",
     "inflight": "simulations of one game that wait for evaluation",
+    "worlds": "deals of the hidden cards that it searches, each with all simulations",
+    "evidence": "how much what the others did weighs in the choice of worlds",
 }
 """Options of every search."""
 
@@ -139,10 +141,12 @@ _NUMBERS: Mapping[str, tuple[str, float, float]] = {
     "c_scale": ("c_scale", 0.0, 1000.0),
     "fpu": ("fpu_reduction", 0.0, 2.0),
     "margin": ("margin_weight", 0.0, 1.0),
+    "evidence": ("evidence", 0.0, 10.0),
 }
 _INTEGERS: Mapping[str, tuple[str, int, int]] = {
     "considered": ("considered", 1, 60000),
     "inflight": ("max_inflight", 1, 4096),
+    "worlds": ("worlds", 1, 256),
 }
 
 

@@ -83,7 +83,7 @@ def audit_iteration(session: NetworkSession) -> None:
     training = session.settings.training
     audit = Audit()
     if training.audit_games:
-        first = session.iteration * session.settings.selfplay.games_per_iteration
+        first = session.settings.selfplay.games_before(session.iteration)
         audit.add(_data(session, session.replay.since(first)))
     known = {name: audit.figures.get(name) for name in _KEPT if name in audit.figures}
     now = {"selfplay": record.get("selfplay"), "audit": known}

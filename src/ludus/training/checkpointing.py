@@ -28,8 +28,9 @@ def save_checkpoint(
 
     Args:
         session: of the run.
-        permanent: True for one that stays whatever the retention says; None for the champion's:
-            the policy says where it goes, and it stays until the next champion's is there.
+        permanent: True for one that stays whatever the retention says; None for the newest of
+            the policy: it says where it goes, and it stays until the next one is there, so that
+            there is always one with the champion.
         unit: iterations done; those with the one in progress by default.
         command: the command that asked for it, so that it is obeyed once.
 
@@ -62,7 +63,7 @@ def save_checkpoint(
         permanent=permanent,
         compress=settings.checkpoint_compression,
     )
-    if permanent is None and unit is None:
+    if permanent is None:  # it has the champion, so earlier ones need not stay for that
         session.champion_checkpoint = entry.path
         run.checkpoints.protected = {entry.path}
     checkpoint_summary(session, entry)

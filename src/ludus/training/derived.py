@@ -63,7 +63,13 @@ def learner_settings(settings: Settings) -> AlphaZeroSettings:
 def search_settings(settings: Settings, rules: _core.Game) -> dict[str, Any]:
     """The search as ``ludus._core.Slots`` wants it, without noise and temperature."""
     search = settings.search
+    hidden = {
+        "worlds": search.worlds,
+        "information_sets": search.information_sets,
+        "evidence": search.evidence,
+    }
     return {
+        **(hidden if rules.has_hidden else {}),
         "rule": search.rule,
         "simulations": [
             search.budget_by_kind.get(kind, search.budget) for kind in rules.decision_kinds

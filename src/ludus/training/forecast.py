@@ -208,7 +208,8 @@ def _forecast(settings: Settings, known: _Known) -> Forecast:
     coming = None if known.to_come is None else known.present + known.to_come * known.plies
     bounds = [one for one in (capacity, coming) if one is not None]
     plies = min(bounds, default=known.present)
-    left = 0.0 if capacity is None else settings.selfplay.games_per_iteration * known.plies
+    most = settings.selfplay.games_most or settings.selfplay.games_per_iteration
+    left = 0.0 if capacity is None else most * known.plies
     stored = plies + _LINGERING * left
     if coming is not None:
         stored = min(stored, coming)

@@ -57,7 +57,7 @@ class Forecaster:
             if entry.get("finished_ms") and entry["iteration"] >= self._first
         ]
         mean = sum(seconds) / len(seconds) if seconds else None
-        each = max(1, session.settings.selfplay.games_per_iteration)
+        each = max(1, session.settings.selfplay.games_in(session.iteration))
         games = self._games_left()
         times = [] if mean is None or games is None else [games / each * mean]
         until = self._seconds_left()
@@ -98,7 +98,8 @@ def games_to_come(
     """
     run = settings.run
     until = least(run.total_iterations, limits.get("iterations"))
-    left = None if until is None else (until - iteration) * settings.selfplay.games_per_iteration
+    play = settings.selfplay
+    left = None if until is None else play.games_before(until) - play.games_before(iteration)
     played = least(run.total_games, limits.get("games"))
     found = least(left, None if played is None else played - games)
     return None if found is None else max(0, found)

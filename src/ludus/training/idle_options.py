@@ -28,12 +28,14 @@ class GameFacts:
         has_chance: whether there are chance events.
         has_oracle: whether an exact solver judges decisions.
         has_solitaire: whether there is a suite against a fixed opponent.
+        has_hidden: whether seats hold hidden information.
     """
 
     name: str
     has_chance: bool
     has_oracle: bool
     has_solitaire: bool
+    has_hidden: bool = False
 
     @classmethod
     def of(cls, entry: GameEntry) -> GameFacts:
@@ -43,6 +45,7 @@ class GameFacts:
             entry.rules.has_chance,
             "judge" in entry.suites,
             "opponent" in entry.suites,
+            entry.rules.has_hidden,
         )
 
 
@@ -87,6 +90,16 @@ RULES: tuple[IdleRule, ...] = (
         ("search.q_spread",),
         lambda v, game: v["search.rule"] == "gumbel" and not game.has_chance,
         "it is for games with chance, which {game} has not",
+    ),
+    IdleRule(
+        ("search.worlds", "search.worlds_scale", "search.information_sets", "search.evidence"),
+        lambda _, game: not game.has_hidden,
+        "it is for games with hidden information, which {game} has not",
+    ),
+    IdleRule(
+        ("selfplay.games_most",),
+        lambda v, _: v["selfplay.games_growth"] == 0,
+        "selfplay.games_growth is 0, so the number of games stays",
     ),
     IdleRule(
         ("search.virtual_loss",),

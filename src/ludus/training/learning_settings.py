@@ -12,9 +12,7 @@ from ludus.training.section import Section, may_change
 
 def _within(name: str, schedule: Schedule, low: float, high: float) -> None:
     """Refuse a schedule that leaves its range; between its ends it never does."""
-    ends = [("start", schedule.start)]
-    ends += [("end", schedule.end)] if schedule.kind != "constant" else []
-    for end, value in ends:
+    for end, value in schedule.ends:
         if not low <= value <= high:
             raise ValueError(f"{name}.{end} = {value} must lie between {low:g} and {high:g}")
 
@@ -48,6 +46,12 @@ class TrainingSettings(Section):
         Schedule(kind="constant", clock="iteration", start=0.0),
         description="Share of the search's value in the value target, a number or a schedule by "
         "iteration or game.",
+    )
+    target_temperature: Schedule = Field(
+        Schedule(kind="constant", clock="iteration", start=1.0),
+        description="Tau: policy targets are raised to 1 / tau and normalised, so that values "
+        "below 1 sharpen them; a number or a schedule by iteration or game. The played action "
+        "never depends on it.",
     )
     grad_clip: float = Field(1.0, gt=0, description="Norm to which gradients are clipped.")
     ema_decay: float = Field(0.99, ge=0, lt=1, description="Of the averaged weights; 0 for none.")
@@ -83,11 +87,15 @@ class TrainingSettings(Section):
         "which a warning is given.",
     )
 
-    @field_validator("learning_rate", "value_mix", mode="before")
+    @field_validator("learning_rate", "value_mix", "target_temperature", mode="before")
     @classmethod
     def _starts_as_the_default(cls, value: Any, info: ValidationInfo) -> Any:
         """A schedule given without its start begins where the default is."""
-        if isinstance(value, dict) and "start" not in value and info.field_name is not None:
+        if (
+            isinstance(value, dict)
+            and not {"start", "values"} & set(value)
+            and info.field_name is not None
+        ):
             return {**value, "start": cls.model_fields[info.field_name].default.start}
         return value
 
@@ -95,6 +103,7 @@ class TrainingSettings(Section):
     def _schedules_stay_in_range(self) -> TrainingSettings:
         _within("learning_rate", self.learning_rate, 1e-12, 10.0)
         _within("value_mix", self.value_mix, 0.0, 1.0)
+        _within("target_temperature", self.target_temperature, 0.05, 10.0)
         return self
 
 

@@ -22,7 +22,7 @@ def game_to_train(recipe: Recipe, asked: str | None) -> GameEntry:
 
     Args:
         recipe: the recipe.
-        asked: what ``--game`` says, if anything.
+        asked: what ``--game`` says, if anything; options of the recipe's game replace its own.
 
     Raises:
         UserError: the recipe has a game of its own and another is asked for, or it has none and
@@ -31,7 +31,7 @@ def game_to_train(recipe: Recipe, asked: str | None) -> GameEntry:
     """
     if recipe.game is not None:
         refuse_game(recipe, asked)
-        return get_game(recipe.game)
+        return get_game(asked or recipe.game)
     if asked is None:
         raise UserError(
             f"the recipe {recipe.name} trains any game: name it, as in "
@@ -41,14 +41,17 @@ def game_to_train(recipe: Recipe, asked: str | None) -> GameEntry:
 
 
 def refuse_game(recipe: Recipe, asked: str | None) -> None:
-    """Refuse ``--game`` beside a recipe that has a game.
+    """Refuse ``--game`` beside a recipe that has a game, unless it says options of that game.
 
     Raises:
         UserError: naming both.
     """
-    if recipe.game is not None and asked is not None:
+    if recipe.game is None or asked is None:
+        return
+    name = recipe.game.partition(":")[0]
+    if asked.partition(":")[0] != name:
         raise UserError(
-            f"the recipe {recipe.name} trains {recipe.game} and nothing else: leave --game "
+            f"the recipe {recipe.name} trains {name} and nothing else: leave --game "
             f"{asked} out, or train it with the recipe {ANY_GAME}"
         )
 
@@ -86,6 +89,11 @@ def game_of_run(run: Run, asked: str | None = None) -> GameEntry:
             f"where it is now: ludus train --run {run.path} --game PLACE"
         ) from error
     require_same_game(run, entry)
+    if asked is not None and entry.own is None and entry.source != recorded:
+        raise RunError(
+            f"{run.path} plays {recorded}, and a run keeps the options of its game: leave --game "
+            f"{asked} out, or start another run with --new"
+        )
     return entry
 
 

@@ -58,8 +58,8 @@ class SelfplayPhase:
         """Schedule the games of the iteration that are not in the replay yet."""
         self._session = session
         settings, rules = session.settings, session.rules
-        self.total = settings.selfplay.games_per_iteration
-        self._first = session.iteration * self.total
+        self.total = settings.selfplay.games_in(session.iteration)
+        self._first = settings.selfplay.games_before(session.iteration)
         self._timer = TimedEvaluator(session.evaluator(session.champion))
         player = SearchPlayer(self._timer, self._search(), "champion")
         self._slots = _core.Slots(
@@ -114,6 +114,10 @@ class SelfplayPhase:
         search = search_settings(settings, session.rules)
         scale = session.now(settings.search.budget_scale)
         self._budgets = [max(0, round(scale * budget)) for budget in search["simulations"]]
+        if "worlds" in search:
+            factor = session.now(settings.search.worlds_scale)
+            search["worlds"] = max(1, round(factor * search["worlds"]))
+        self._worlds = int(search.get("worlds", 1))
         return {
             **search,
             "simulations": self._budgets,
@@ -291,6 +295,7 @@ class SelfplayPhase:
             "fallback_rate": totals["fallbacks"] / max(1, totals["decisions"]),
             "failed": totals["failed"],
             "budgets": self._budgets,
+            "worlds": self._worlds,
         }
 
     def finish(self) -> None:
@@ -333,6 +338,7 @@ class SelfplayPhase:
             ),
             "sampled_roots": self._roots.roots,
             "budgets": self._budgets,
+            "worlds": self._worlds,
             "lanes": session.lanes,
             "seconds": seconds,
             **{name: totals[name] for name in _PHASES},

@@ -138,7 +138,7 @@ class Session(Learned):
         """
         tick = self.iteration
         if schedule.clock == "game":
-            tick *= self.settings.selfplay.games_per_iteration
+            tick = self.settings.selfplay.games_before(self.iteration)
         return schedule.at(tick)
 
     # -- commits ------------------------------------------------------------------------------

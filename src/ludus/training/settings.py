@@ -6,7 +6,7 @@ values are found (recipe, preset, file, environment, command line) is in ``layer
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -18,17 +18,13 @@ from ludus.training.operating_settings import (
     LoggingSettings,
     MetricsSettings,
 )
+from ludus.training.playing_settings import SearchSettings, SelfplaySettings
 from ludus.training.run_settings import MAX_SEED, RunSettings
-from ludus.training.schedules import Schedule
 from ludus.training.section import Section as _Section
 from ludus.training.section import may_change as _may_change
-from ludus.training.section import next_iteration as _next_iteration
 from ludus.training.td_settings import TdSettings
 
 __all__ = ["MAX_SEED", "RunSettings", "Settings"]
-
-Budget = Annotated[int, Field(ge=0, le=60000)]
-"""Simulations of a decision."""
 
 
 class ModelSettings(_Section):
@@ -49,94 +45,6 @@ class ModelSettings(_Section):
     )
     num_blocks: int = Field(2, ge=0, le=64, description="Residual blocks after the input layer.")
     margin_head: bool = Field(True, description="Whether a head predicts the final score margin.")
-
-
-class SearchSettings(_Section):
-    """The tree search of self-play; gating and evaluation change only what they name."""
-
-    rule: Literal["puct", "gumbel"] = Field("gumbel", description="Rule at the root.")
-    budget: int = Field(
-        32,
-        ge=0,
-        le=60000,
-        json_schema_extra=_next_iteration(),
-        description="Simulations of a decision.",
-    )
-    budget_by_kind: dict[str, Budget] = Field(
-        {},
-        json_schema_extra=_next_iteration(),
-        description="Simulations of decisions of a kind that the game names (`ludus games --json`),"
-        " where they differ from `budget`.",
-    )
-    budget_scale: Schedule = Field(
-        Schedule(kind="constant", clock="iteration", start=1.0),
-        json_schema_extra=_next_iteration(),
-        description="Factor of all budgets in self-play, by iteration or game.",
-    )
-    full_fraction: float = Field(
-        1.0,
-        gt=0,
-        le=1,
-        json_schema_extra=_next_iteration(),
-        description="Share of self-play decisions that are searched with the whole budget; the "
-        "others get fast_budget and teach no policy (playout cap). 1 is off.",
-    )
-    fast_budget: int = Field(
-        8,
-        ge=1,
-        le=60000,
-        json_schema_extra=_next_iteration(),
-        description="Simulations of a decision that the playout cap makes fast; below the budget.",
-    )
-    c_puct: float = Field(1.25, ge=0, description="Weight of the prior in PUCT.")
-    fpu_reduction: float = Field(0.25, ge=0, le=2, description="First-play urgency below the node.")
-    dirichlet_alpha: float = Field(
-        0.3,
-        gt=0,
-        json_schema_extra=_next_iteration(),
-        description="Of the root noise (PUCT, self-play).",
-    )
-    dirichlet_fraction: float = Field(
-        0.25,
-        ge=0,
-        le=1,
-        json_schema_extra=_next_iteration(),
-        description="Share of the root noise (PUCT, self-play).",
-    )
-    considered: int = Field(16, ge=1, description="Actions that halving starts from (Gumbel).")
-    c_visit: float = Field(50.0, ge=0, description="Offset of visits in the weight of Q (Gumbel).")
-    c_scale: float = Field(1.0, ge=0, description="Factor of the weight of Q (Gumbel).")
-    q_spread: float = Field(
-        0.2, gt=0, description="Spread of true Q that its standard error is held against (Gumbel)."
-    )
-    virtual_loss: float = Field(0.2, ge=0, description="Taken from Q for a simulation in flight.")
-    max_inflight_per_game: int = Field(
-        1, ge=1, le=4096, description="Simulations of one game that wait for evaluation."
-    )
-    margin_weight: float = Field(
-        0.0, ge=0, le=1, description="Share of the score margin in the value, against win or loss."
-    )
-
-
-class SelfplaySettings(_Section):
-    """Self-play games."""
-
-    games_per_iteration: int = Field(1024, ge=1, le=1_000_000, description="Games an iteration.")
-    slots: int = Field(512, ge=1, le=65536, description="Games played at the same time.")
-    group_size: int = Field(
-        256, ge=64, le=8192, multiple_of=64, description="Slots that share a batch."
-    )
-    temperature: Schedule = Field(
-        Schedule(kind="constant", clock="ply", start=1.0),
-        json_schema_extra=_next_iteration(),
-        description="Of the played action; clock ply, game or iteration.",
-    )
-    root_sample_every: int = Field(
-        4,
-        ge=0,
-        json_schema_extra=_may_change(),
-        description="Sampled search roots go to logs/roots.ndjson every so many units; 0: never.",
-    )
 
 
 class GatingSettings(_Section):
@@ -322,8 +230,10 @@ class Settings(_Section):
             raise ValueError("selfplay.temperature.clock must be ply, game or iteration")
         for key, schedule in (
             ("search.budget_scale", self.search.budget_scale),
+            ("search.worlds_scale", self.search.worlds_scale),
             ("training.learning_rate", self.training.learning_rate),
             ("training.value_mix", self.training.value_mix),
+            ("training.target_temperature", self.training.target_temperature),
         ):
             if schedule.clock not in ("iteration", "game"):
                 raise ValueError(f"{key}.clock must be iteration or game")

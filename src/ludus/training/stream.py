@@ -53,7 +53,7 @@ class GameStream:
         """
         self._session = session
         self._clock = clock
-        self._played = session.iteration * session.settings.selfplay.games_per_iteration
+        self._played = session.settings.selfplay.games_before(session.iteration)
         self._counters = dict(counters)
         metrics = session.settings.metrics
         saved = _stored(session)

@@ -17,6 +17,7 @@ from ludus.monitor.inspect.stored import StoredReplay, first_plies, plies_of
 from ludus.players import Player, SearchPlayer, parse_player, search_player
 from ludus.replay import GameRecords
 from ludus.runs import Run
+from ludus.training import amounts
 from ludus.training.derived import search_settings
 from ludus.training.plays import game_of_run
 from ludus.training.settings import Settings
@@ -168,8 +169,8 @@ def _ply(
 
 
 def iteration_of(run: Run, game: int) -> int:
-    """The iteration that played a game; their number of games is fixed at the run's birth."""
-    return game // int(run.config["selfplay"]["games_per_iteration"])
+    """The iteration that played a game; their numbers of games are fixed at the run's birth."""
+    return amounts.iteration_of(game, *amounts.amounts_of(run.config["selfplay"]))
 
 
 def champion_of(run: Run, iteration: int) -> int:

@@ -62,7 +62,7 @@ def _usual(data: RunData) -> dict[str, Any]:
     try:
         recipe = load_recipe(str(data.manifest.get("recipe")))
         game = data.config.get("game")
-        entry = game_to_train(recipe, None if recipe.game else str(game)) if game else None
+        entry = game_to_train(recipe, str(game)) if game else None
         return flat_values(resolve(recipe, Asked(), entry).settings)
     except LudusError:
         pass

@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from ludus.errors import LudusError
+from ludus.monitor.phases import games_now
 from ludus.monitor.tui import palette
 from ludus.monitor.tui.health import folded
 from ludus.monitor.tui.words import count, duration, percent, plain, short, signed, size_text
@@ -91,7 +92,7 @@ def _work(view: RunView) -> Iterator[Row]:
     speed = list(_speeds(view))
     if speed:
         yield "Speed", Text("  ").join(speed)
-    games = number(settings.get("selfplay.games_per_iteration"))
+    games = games_now(view)
     if games is not None:
         yield "Games/iter", _text(_good(f"{games:,.0f}"))
     label, key = ("Temperature", "selfplay.temperature.")
@@ -130,7 +131,7 @@ def _scheduled(view: RunView, prefix: str) -> str:
     """A schedule among the settings; by game or iteration at where the run is now."""
     part = {key: view.settings.get(prefix + key) for key in ("kind", "clock", "end", "over")}
     start = number(view.settings.get(prefix + "start"))
-    if start is None:
+    if start is None or part["kind"] == "table":
         return ""
     end, over = number(part["end"]) or 0.0, number(part["over"]) or 1.0
     if part["kind"] == "constant":

@@ -61,7 +61,7 @@ class ErrorsGuard:
         lost = session.book.count(("game",), games=games, window=window)
         broken = session.rules.interpreted and lost * 2 > errors
         last = session.book.examples.get("game", {}).get("last", {}).get("text", "").rstrip(".")
-        most = 2 * lost > session.settings.selfplay.games_per_iteration
+        most = 2 * lost > session.settings.selfplay.games_in(session.iteration)
         if broken and most and not session.run.counters["selfplay_games"]:
             text = f"self-play: the rules of {session.entry.name} ended every game: {last}"
             moment.reporter.status("error", None, error=text)

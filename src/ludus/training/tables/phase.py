@@ -28,7 +28,7 @@ class TablePhase:
         """Begin, or go on after the last committed batch."""
         self._session = session
         session.learner.configure(options_of(session.settings))
-        self.total = session.settings.selfplay.games_per_iteration
+        self.total = session.settings.selfplay.games_in(session.iteration)
         self._end = (session.iteration + 1) * self.total
         self._started = time.monotonic()
         self._here = 0
