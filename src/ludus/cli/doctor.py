@@ -120,13 +120,20 @@ def _versions() -> dict[str, str]:
     return versions
 
 
+def _open_game() -> Any:
+    """The first game without hidden information: what is measured with needs no worlds."""
+    from ludus import _core
+
+    return next(game for game in map(_core.game, _core.game_names()) if not game.has_hidden)
+
+
 def _core_speed() -> dict[str, Any]:
     """A short timing of the tree with the uniform evaluator, one thread."""
     import numpy as np
 
     from ludus import _core
 
-    rules = _core.game(_core.game_names()[0])
+    rules = _open_game()
     slots = _core.Slots(
         rules,
         slots=256,
@@ -174,11 +181,10 @@ def _backends() -> dict[str, Any]:
     """What can evaluate networks here, measured now or at an earlier time and kept."""
     import torch
 
-    from ludus import _core
     from ludus.nets import build
 
     torch.set_num_threads(1)
-    rules = _core.game(_core.game_names()[0])
+    rules = _open_game()
     net = build(rules)
     chosen, rows = _calibrated(net, rules)
     return {

@@ -2,6 +2,10 @@
 
 A game is one file of rules in C++, one module here with a function ``entry() -> GameEntry``, one
 page of documentation, and one line in :data:`MODULES`. No other file names it.
+
+A game may have options, which stand behind its name: ``name:option=value,option=value``. Its module
+then has ``OPTIONS``, what each of them means in the order in which they are written, and a function
+``entry(options: str = "") -> GameEntry`` that gets the text behind the colon.
 """
 
 from __future__ import annotations
@@ -16,10 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
+from ludus.errors import GameError
 from ludus.games.formats import RecordFormat
 from ludus.games.game import Game, Symmetry
 
 MODULES: Mapping[str, str] = {
+    "blob": "ludus.games.blob",
     "othello": "ludus.games.othello",
     "yatzy": "ludus.games.yatzy",
 }
@@ -57,7 +63,8 @@ class GameEntry:
         record_of: a game as the record that ``formats`` write, from its actions and the names of
             its players by seat; None where there are no formats.
         source: what :func:`get_game` finds the game again by, in another process and from another
-            directory: its name, or the absolute path of its file with the class.
+            directory: its name, with its options where some were given, or the absolute path of
+            its file with the class.
         recipe: settings that a training of this game wants otherwise than its recipe, nested by
             section.
         own: the object of a game written in Python; None for those of the house.
@@ -72,6 +79,14 @@ class GameEntry:
             need none.
         tables: makes a player of pattern tables: arrays, their description and options in, a
             chooser out. None for games that have none. Raises PlayerError for options.
+        players_of_a_game: how many seats a game may have, ascending, all at most
+            ``rules.num_seats``; left out: always so many.
+        units: what the game consists of for those who train and measure, in the plural: ``games``,
+            or what its stages are called where each is a unit by itself, such as ``rounds``.
+        view: a drawing for a terminal of what one seat sees, or of everything for None; left out
+            where nothing is hidden, and :attr:`render` draws for everybody.
+        for_people: the specification that a person plays who names the game without options;
+            left out: the game as it is.
         cap_plies: length at which a game is cut off instead of ended by its rules; None where that
             does not happen.
     """
@@ -98,6 +113,10 @@ class GameEntry:
     own: Game | None = None
     protocols: Mapping[str, object] = field(default_factory=dict)
     symmetries: tuple[Symmetry, ...] = ()
+    players_of_a_game: tuple[int, ...] = ()
+    units: str = "games"
+    view: Callable[[_core.State, int | None], str] | None = None
+    for_people: str = ""
     has_scores: bool = True
     points_are: str = "points"
     fixed_total: float | None = None
@@ -115,6 +134,12 @@ class GameEntry:
     def __post_init__(self) -> None:
         if not self.source:
             object.__setattr__(self, "source", self.name)
+        if not self.players_of_a_game:
+            object.__setattr__(self, "players_of_a_game", (self.rules.num_seats,))
+
+    def drawing(self, state: _core.State, seat: int | None) -> str:
+        """The state for a terminal as one seat sees it; None sees everything."""
+        return self.render(state) if self.view is None else self.view(state, seat)
 
 
 def game_names() -> list[str]:
@@ -126,23 +151,65 @@ def get_game(spec: str) -> GameEntry:
     """The game that a specification names; the same entry each time.
 
     Args:
-        spec: the name of a game of the house, or of one that an installed package offers (entry
-            points of the group ``ludus.games``); ``path/to/file.py:Class`` for a class of one's own
-            (the class may be left out where the file has one game); ``openspiel:NAME`` for a game
-            of OpenSpiel, with parameters ``openspiel:NAME(key=value,...)``.
+        spec: the name of a game of the house, with options behind a colon where it has some
+            (``name:option=value,option=value``), or the name of one that an installed package
+            offers (entry points of the group ``ludus.games``); ``path/to/file.py:Class`` for a
+            class of one's own (the class may be left out where the file has one game);
+            ``openspiel:NAME`` for a game of OpenSpiel, with parameters
+            ``openspiel:NAME(key=value,...)``.
 
     Raises:
         GameError: there is none (the sentence lists those that there are), or what is there is no
             game (the sentence says why not).
     """
-    if spec in MODULES:
-        return _of_the_house(spec)
+    name, _, options = spec.partition(":")
+    if name in MODULES:
+        entry = _of_the_house(name, options)
+        # However it is written, a game is one entry.
+        return entry if entry.source == spec else _of_the_house(*_parts(entry.source))
     from ludus.games.loader import find
 
     return find(spec)
 
 
+def _parts(source: str) -> tuple[str, str]:
+    name, _, options = source.partition(":")
+    return name, options
+
+
 @cache
-def _of_the_house(name: str) -> GameEntry:
-    entry: GameEntry = importlib.import_module(MODULES[name]).entry()
+def _of_the_house(name: str, options: str) -> GameEntry:
+    module = importlib.import_module(MODULES[name])
+    if options and not hasattr(module, "OPTIONS"):
+        raise GameError(f"the game {name} has no options, so {options!r} means nothing")
+    entry: GameEntry = module.entry(options) if options else module.entry()
     return entry
+
+
+def option_text(spec: str, options: str, known: Mapping[str, str]) -> str:
+    """Options of a game in the one order that every entry writes them in.
+
+    Args:
+        spec: the name of the game, for sentences.
+        options: ``option=value,option=value``, blanks between them at will.
+        known: the options that there are, in order, with a line on each.
+
+    Returns: the same without blanks, in the order of ``known``.
+
+    Raises:
+        GameError: an option that there is not, one without a value, or one given twice.
+    """
+    given: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in options.split(","))):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if key not in known:
+            raise GameError(
+                f"{spec} has no option {key!r}; its options are {', '.join(known)}, such as "
+                f"{spec}:{next(iter(known))}=..."
+            )
+        if not equals or not value:
+            raise GameError(f"option {key} of {spec} has no value; write {key}=VALUE")
+        if key in given:
+            raise GameError(f"option {key} of {spec} is given twice")
+        given[key] = value
+    return ",".join(f"{key}={given[key]}" for key in known if key in given)
