@@ -78,9 +78,10 @@ def _order(game: _core.Game, records: GameRecords) -> Audit:
     scores, returns = records.columns["scores"], records.columns["returns"]
     found = Audit({"score_order_violations": 0})
     bad = np.zeros(len(records), bool)
+    sits = records.seats_in_play
     for one in range(game.num_seats):
         for two in range(game.num_seats):
-            better = scores[:, one] > scores[:, two]
+            better = sits[:, one] & sits[:, two] & (scores[:, one] > scores[:, two])
             bad |= better & (returns[:, one] < returns[:, two])
     if bad.any():
         index = int(np.argmax(bad))
@@ -108,10 +109,13 @@ def _order(game: _core.Game, records: GameRecords) -> Audit:
 def _seats(records: GameRecords, limits: AuditLimits) -> Audit:
     """Means of results by seat, and whether one seat is favoured or every game ends alike."""
     returns = records.columns["returns"].astype(np.float64)
-    games, seats = returns.shape
-    means = returns.mean(0)
-    spread = returns.std(0, ddof=1) if games > 1 else np.zeros(seats)
-    errors = spread / math.sqrt(games)
+    sits = records.seats_in_play
+    games = len(returns)
+    seats = int(sits.any(0).sum())  # seats that no game had have no result
+    played = [returns[sits[:, seat], seat] for seat in range(seats)]
+    means = np.array([one.mean() for one in played])
+    spread = np.array([one.std(ddof=1) if len(one) > 1 else 0.0 for one in played])
+    errors = spread / np.sqrt([len(one) for one in played])
     off = means - means.mean()
     found = Audit(
         {
@@ -202,7 +206,9 @@ def calibration(
     if margin_weight > 0.0:
         outcome = outcome + margin_weight * margins
     came = outcome[owner, seat]
-    if not len(said):
+    stages = records.seats > 2 and bool((columns["outcome"] >= 0).any())
+    if not len(said) or stages or (records.seats > 2 and margin_weight > 0.0):
+        # Beside an end there are results that records do not have: of stages, and margins by seat.
         return Audit({"calibration": [], "calibration_error": None})
     index = np.clip(((said + 1.0) * 0.5 * BINS).astype(np.int64), 0, BINS - 1)
     bins = []

@@ -147,6 +147,12 @@ class GameRecords:
         return int(self.columns["returns"].shape[1])
 
     @property
+    def seats_in_play(self) -> npt.NDArray[np.bool_]:
+        """Which seats of each game somebody plays, ``bool[games, seats]``."""
+        taken: npt.NDArray[np.bool_] = self.columns["seat_players"] >= 0
+        return taken
+
+    @property
     def nbytes(self) -> int:
         """Bytes of all columns."""
         return sum(array.nbytes for array in self.columns.values())

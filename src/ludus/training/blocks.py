@@ -91,9 +91,12 @@ class Table:
         games, seats = len(records), records.seats
         returns = columns["returns"].astype(np.float64)
         scores = columns["scores"].astype(np.float64)
-        best = returns == returns.max(axis=1, keepdims=True)
+        sits = records.seats_in_play
+        best = sits & (returns == np.where(sits, returns, -np.inf).max(axis=1, keepdims=True))
         alone = best & (best.sum(axis=1, keepdims=True) == 1)
-        others = (scores.sum(axis=1) - scores[:, 0]) / max(1, seats - 1)
+        playing = sits.sum(axis=1)
+        points = scores.sum(axis=1)
+        others = (points - scores[:, 0]) / np.maximum(1, playing - 1)
         difference = scores[:, 0] - others if seats > 1 else np.zeros(games)
         plies = columns["plies"].astype(np.int64)
         starts = np.cumsum(plies) - plies
@@ -105,7 +108,7 @@ class Table:
             "games": np.ones(games),
             "draws": (~alone.any(axis=1)).astype(np.float64),
             "plies": plies.astype(np.float64),
-            "score": _fixed(scores.mean(axis=1)),
+            "score": _fixed(points / playing),
             "difference": _fixed(difference),
             "difference_squares": _fixed(difference * difference),
             "searched": add(searched, starts),

@@ -16,6 +16,7 @@ from ludus.arena import GameFigures, MatchSettings, Solitaire, match_figures, ma
 from ludus.evaluators import Durations, EvaluatorTimes, TimedEvaluator
 from ludus.games import GameEntry
 from ludus.players import Player, SearchPlayer, parse_player
+from ludus.replay import GameRecords
 
 
 def oracle_figures(entry: GameEntry) -> GameFigures | None:
@@ -120,6 +121,13 @@ def player_times(players: Iterable[Player]) -> EvaluatorTimes:
         if isinstance(player, SearchPlayer) and isinstance(player.evaluator, TimedEvaluator):
             total.merge(player.evaluator.times())
     return total
+
+
+def first_seat_rate(records: GameRecords) -> float | None:
+    """What seat 0 made of two-seat games, in 0..1, draws half; None with more seats."""
+    if records.seats > 2:
+        return None
+    return float((records.columns["returns"][:, 0] / 2 + 0.5).mean())
 
 
 def timeout_rate(cap_plies: int | None, lengths: npt.NDArray[Any]) -> float | None:

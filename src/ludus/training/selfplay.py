@@ -21,6 +21,7 @@ from ludus.training.measures import (
     RootFigures,
     evaluator_figures,
     evaluator_histograms,
+    first_seat_rate,
     timeout_rate,
 )
 from ludus.training.network_session import NetworkSession
@@ -308,7 +309,7 @@ class SelfplayPhase:
         tail = window.window()
         first = np.searchsorted(tail.game_ids, self._first)
         mine = tail.slice(int(first), len(tail))
-        lengths, scores = mine.columns["plies"], mine.columns["scores"]
+        lengths, scores = mine.columns["plies"], mine.columns["scores"][mine.seats_in_play]
         seconds = max(1e-3, float(totals["seconds"]))
         figures = {
             "games": self.total,
@@ -316,7 +317,7 @@ class SelfplayPhase:
             "mean_plies": float(lengths.mean()),
             "mean_score": float(scores.mean()) if session.entry.fixed_total is None else None,
             "timeout_rate": timeout_rate(session.entry.cap_plies, lengths),
-            "seat0_win_rate": float((mine.columns["returns"][:, 0] / 2 + 0.5).mean()),
+            "seat0_win_rate": first_seat_rate(mine),
             "simulations": totals["simulations"],
             "fallbacks": totals["fallbacks"],
             "fallback_rate": totals["fallbacks"] / max(1, totals["decisions"]),

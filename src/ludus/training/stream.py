@@ -257,21 +257,22 @@ def score_figures(
 
     Returns: ``score_variance``: of scores over games and seats. ``value_error_variance``: of the
         difference between a search's root value and what its seat got (return and margin in the
-        search's own shares), over searched plies. None where there is nothing to count.
+        search's own shares), over searched plies. None where there is nothing to count, and
+        with more than two seats.
     """
     columns = records.columns
-    scores = columns["scores"]
+    scores = columns["scores"][records.seats_in_play]
     searched = columns["edges"] > 0
     owner = np.repeat(np.arange(len(records)), columns["plies"])[searched]
     seats = columns["seat"].astype(np.int64)[searched]
     came = columns["returns"].astype(np.float64)
+    variance = {"score_variance": float(scores.var(dtype=np.float64)) if scores.size else None}
+    if records.seats > 2:  # the search values stages there, and margins are the game's own
+        return {**variance, "value_error_variance": None}
     if margin_weight > 0.0 and records.seats > 1:
-        points = scores.astype(np.float64)
+        points = columns["scores"].astype(np.float64)
         others = [np.delete(points, seat, 1).max(1) for seat in range(records.seats)]
         margins = np.tanh((points - np.stack(others, 1)) / margin_scale)
         came = (1.0 - margin_weight) * came + margin_weight * margins
     error = columns["root_value"].astype(np.float64)[searched] - came[owner, seats]
-    return {
-        "score_variance": float(scores.var(dtype=np.float64)) if scores.size else None,
-        "value_error_variance": float(error.var()) if error.size else None,
-    }
+    return {**variance, "value_error_variance": float(error.var()) if error.size else None}
