@@ -118,11 +118,13 @@ class Figures:
             "loss_value": self._newest(view, "loss_value", "train"),
             "loss_ratio": None if found is None or not usual or usual < 0 else found / usual,
             "learning_rate": past.number("train", "learning_rate") if rate is None else rate,
+            "target_temperature": past.number("train", "target_temperature"),
         }
 
     def _play(self, view: Mapping[str, Any]) -> dict[str, float | None]:
         past, session = self._past, self._session
         names = ("policy_entropy", "policy_max", "confident_share", "fallback_rate")
+        names += ("budget", "worlds")
         scores = past.number("selfplay", "mean_score") if session.entry.has_scores else None
         health = past.health() or {}
         return {

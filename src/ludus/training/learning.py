@@ -31,6 +31,7 @@ class TrainPhase:
         learner = session.learner
         snapshot = session.replay.snapshot()
         window = session.replay.window(self._window_games())
+        self._tau = session.now(settings.training.target_temperature)
         if saved is None:
             audit_iteration(session)
             plan = plan_steps(
@@ -56,6 +57,7 @@ class TrainPhase:
                 window_samples=window.samples,
                 learning_rate=learner.learning_rate,
                 value_mix=learner.value_mix,
+                target_temperature=self._tau,
                 **event,
             )
             session.record["train"] = {
@@ -68,6 +70,7 @@ class TrainPhase:
                 "window_samples": window.samples,
                 "learning_rate": learner.learning_rate,
                 "value_mix": learner.value_mix,
+                "target_temperature": self._tau,
             }
         elif saved["snapshot"] != snapshot["digest"]:
             raise RunError(

@@ -238,7 +238,8 @@ class Reporter:
                 "seed": run.manifest.seed,
                 "iteration": session.iteration,
                 "total_iterations": self._total(),
-                "training_on": {"rounds": session.stored[1], "games": session.stored[0]},
+                "training_on": session.entry.units,
+                "search": search_text(figures),
                 "progress": {key: view.get(key) for key in ("done", "total", "unit")},
                 "counters": run.counters.as_dict(),
                 "speed": {key: view.get(key) for key in SPEEDS},
@@ -283,6 +284,14 @@ class Reporter:
         self._unwritten += 1
         if self._unwritten == 1:
             session.note("status.json cannot be written; the training goes on")
+
+
+def search_text(figures: Mapping[str, float | None]) -> str | None:
+    """The search of self-play for people: worlds x simulations (``3×35``), or simulations."""
+    worlds, budget = figures["worlds"], figures["budget"]
+    if budget is None:
+        return None
+    return f"{budget:.0f}" if worlds is None or worlds <= 1 else f"{worlds:.0f}×{budget:.0f}"
 
 
 def write_report(session: Session, reason: str) -> None:

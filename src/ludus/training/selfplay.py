@@ -296,6 +296,7 @@ class SelfplayPhase:
             "fallback_rate": totals["fallbacks"] / max(1, totals["decisions"]),
             "failed": totals["failed"],
             "budgets": self._budgets,
+            "budget": max(self._budgets, default=0),
             "worlds": self._worlds,
         }
 
@@ -339,6 +340,7 @@ class SelfplayPhase:
             ),
             "sampled_roots": self._roots.roots,
             "budgets": self._budgets,
+            "budget": max(self._budgets, default=0),
             "worlds": self._worlds,
             "lanes": session.lanes,
             "seconds": seconds,
