@@ -21,6 +21,7 @@ void bind_othello(nb::module_& m);
 void bind_patterns(nb::module_& m);
 void bind_table_players(nb::module_& m);
 void bind_othello_search(nb::module_& m);
+void bind_blob_players(nb::module_& m);
 }  // namespace ludus
 
 NB_MODULE(_core, m) {
@@ -50,4 +51,5 @@ NB_MODULE(_core, m) {
   ludus::bind_patterns(m);
   ludus::bind_table_players(m);
   ludus::bind_othello_search(m);
+  ludus::bind_blob_players(m);
 }

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
-from ludus.errors import PlayerError
 from ludus.games.analysis import Limits, Line, Told
 from ludus.games.othello_position import Discs
 from ludus.games.othello_search import DEEPEST, DISC, Pool, Stoppable, sides
+from ludus.games.player_options import number_option, require_known
 
 PLAYER_MEGABYTES: Final = 32.0
 """Transposition table of a player, for each lane that asks it at the same time."""
@@ -178,31 +178,11 @@ def search_limits(options: Mapping[str, str], player: str = "td") -> dict[str, A
     Raises:
         PlayerError: an option that it does not have, or a value out of range.
     """
-    for key in options:
-        if key not in OPTIONS:
-            raise PlayerError(
-                f"player {player} has no option {key!r}: its options are {', '.join(OPTIONS)}"
-            )
-    ms = _number(options, "ms", 0.0, 3.6e6)
-    depth = int(_number(options, "depth", 1, DEEPEST, default=DEEPEST if ms else 1))
-    endgame = int(_number(options, "endgame", 0, DEEPEST))
-    threads = int(_number(options, "threads", 1, 64, default=1))
+    require_known(player, options, OPTIONS)
+    ms = number_option(options, "ms", 0.0, 3.6e6, whole=False)
+    depth = int(number_option(options, "depth", 1, DEEPEST, default=DEEPEST if ms else 1))
+    endgame = int(number_option(options, "endgame", 0, DEEPEST))
+    threads = int(number_option(options, "threads", 1, 64, default=1))
     if depth == 1 and endgame == 0:
         return None
     return {"depth": depth, "endgame": endgame, "threads": threads, "seconds": ms / 1000.0}
-
-
-def _number(
-    options: Mapping[str, str], name: str, least: float, most: float, *, default: float = 0.0
-) -> float:
-    """An option's value; whole but for times."""
-    text = options.get(name)
-    if text is None:
-        return default
-    try:
-        value = float(text) if name == "ms" else int(text)
-    except ValueError:
-        value = float("nan")
-    if not least <= value <= most:
-        raise PlayerError(f"option {name}={text} must be a number from {least:g} to {most:g}")
-    return value
