@@ -32,9 +32,7 @@ std::vector<StateBytes> decisions_from(const Game& game, const Array2<uint8_t>& 
   return out;
 }
 
-const blob::State& blob_state(const void* state) {
-  return *static_cast<const blob::State*>(state);
-}
+const blob::State& blob_state(const void* state) { return *static_cast<const blob::State*>(state); }
 
 PlayoutPolicy policy_named(const Game& game, const std::string& name) {
   if (name == "random") return random_policy(game);

@@ -68,10 +68,10 @@ class Rules {
     for (int bid = 0; bid <= cards; ++bid) {
       if (bid == forbidden) continue;
       const double crowd = expected + bid - cards;
-      const double chance = cards == 1
-                                ? (bid == 1 ? last : 1.0 - last)
-                                : slope((wins - k_.crowd_wins * crowd - bid + k_.bid_above) / width) *
-                                      slope((bid - falls + k_.crowd_falls * crowd + k_.bid_below) / width);
+      const double chance =
+          cards == 1 ? (bid == 1 ? last : 1.0 - last)
+                     : slope((wins - k_.crowd_wins * crowd - bid + k_.bid_above) / width) *
+                           slope((bid - falls + k_.crowd_falls * crowd + k_.bid_below) / width);
       const double value = chance * (kMadePoints + bid);
       if (value > highest) {
         highest = value;
@@ -129,10 +129,12 @@ class Rules {
         } else if (after > 1) {
           const double width = k_.width + k_.width_card * after;
           const double excess = crowd + wanted;
-          made = slope((wins[lead] - worth.wins[lead] - k_.crowd_wins * excess - wanted + k_.above) /
-                       width) *
-                 slope((wanted - falls[lead] + worth.falls[lead] + k_.crowd_falls * excess + k_.below) /
-                       width);
+          made =
+              slope((wins[lead] - worth.wins[lead] - k_.crowd_wins * excess - wanted + k_.above) /
+                    width) *
+              slope(
+                  (wanted - falls[lead] + worth.falls[lead] + k_.crowd_falls * excess + k_.below) /
+                  width);
         }
         value += chance * made;
       }
@@ -182,8 +184,7 @@ class Rules {
   double unruffed(int suit) const {
     if (v_.trump == kNoTrump) return 1.0;
     const int others = v_.players - 1;
-    const double trumps =
-        density_ * std::popcount(v_.unseen & suit_cards(v_.trump)) / others;
+    const double trumps = density_ * std::popcount(v_.unseen & suit_cards(v_.trump)) / others;
     const double length = density_ * std::popcount(v_.unseen & suit_cards(suit)) / others;
     const double lacks = 1.0 / ((1.0 + length) * (1.0 + length));
     return power(1.0 - k_.ruffed * lacks * trumps / (1.0 + trumps), others);

@@ -13,7 +13,7 @@ namespace ludus::blob {
 // What the seat to move knows, with what it wants and what it thinks that the others want.
 struct View {
   Cards hand;
-  Cards unseen;                          // held by others or never dealt
+  Cards unseen;                           // held by others or never dealt
   std::array<uint8_t, kMaxPlayers> held;  // cards of each seat's hand
   std::array<uint8_t, kMaxPlayers> voids;
   std::array<uint8_t, kMaxPlayers> trick;
@@ -36,28 +36,28 @@ View view_of(const State& state);
 // most and the fewest tricks that a hand can be brought to take; how safely a bid lies between them
 // is the chance of making it.
 struct RuleConstants {
-  double trump_wins = 0.75;    // weight of q for a trump, where it wants to win
-  double trump_falls = 1.2;    // ... where it wants to lose
-  double side_wins = 0.9;      // ... for another suit
-  double side_falls = 1.3;
-  double ruffed = 0.6;         // chance of a trump from a seat that lacks the suit
-  double ruffs = 0.5;          // what a low trump gains for each suit that is short
-  double behind_wins = 0.5;    // what other suits lose, over the number of cards, without the lead
-  double behind_falls = 0.5;
-  double last_led = 0.35;      // chance that the suit of the last card is led
-  double crowd_wins = 0.3;     // what each trick wanted in excess takes from the most
-  double crowd_falls = 0.3;    // ... from the fewest
-  double above = 0.4;          // room above and below, in tricks
-  double below = 0.4;
-  double width = 0.4;          // uncertainty of the sums, in tricks
-  double width_card = 0.08;    // ... for each card
-  double bid_above = 0.2;      // the same when bidding
-  double bid_below = 0.5;
-  double bid_width = 0.4;
-  double bid_width_card = 0.1;
-  double others_bid = 0.9;     // what the others are expected to bid, as a share of an even part
-  double takes = 0.9;          // chance that a seat that wants the trick takes it if it can
-  double takes_not = 0.1;      // ... that a seat that does not want it takes it without need
+  double trump_wins = 0.75;   // weight of q for a trump, where it wants to win
+  double trump_falls = 0.38;  // ... where it wants to lose
+  double side_wins = 2.2;     // ... for another suit
+  double side_falls = 1.6;
+  double ruffed = 1.46;      // chance of a trump from a seat that lacks the suit
+  double ruffs = 0.62;       // what a low trump gains for each suit that is short
+  double behind_wins = 1.2;  // what other suits lose, over the number of cards, without the lead
+  double behind_falls = 0.47;
+  double last_led = 0.2;      // chance that the suit of the last card is led
+  double crowd_wins = 0.28;   // what each trick wanted in excess takes from the most
+  double crowd_falls = 0.12;  // ... from the fewest
+  double above = 0.22;        // room above and below, in tricks
+  double below = 0.62;
+  double width = 0.78;       // uncertainty of the sums, in tricks
+  double width_card = 0.23;  // ... for each card
+  double bid_above = 0.20;   // the same when bidding
+  double bid_below = 0.50;
+  double bid_width = 0.40;
+  double bid_width_card = 0.15;
+  double others_bid = 0.90;  // what the others are expected to bid, as a share of an even part
+  double takes = 0.51;       // chance that a seat that wants the trick takes it if it can
+  double takes_not = 0.10;   // ... that a seat that does not want it takes it without need
 };
 
 // The action of the seat to move; the same for the same view. The dealer's bid keeps to the bound

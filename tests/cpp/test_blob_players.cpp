@@ -1,9 +1,8 @@
 // The player by rules of thumb: legal, blind to what its seat cannot see, and of some strength.
-#include "games/blob_players.h"
-
 #include <vector>
 
 #include "check.h"
+#include "games/blob_players.h"
 #include "search/flat_montecarlo.h"
 
 using namespace ludus;

@@ -94,7 +94,9 @@ def test_monte_carlo_beats_the_rules_that_it_plays_out_with() -> None:
                 chosen[mine] = searcher(packed[mine], keys(len(mine), ply))
             for state, action in zip(states, chosen.tolist(), strict=True):
                 state.apply(action)
-        return float(np.mean([s.scores()[seat] for s, (_, seat) in zip(states, deals, strict=True)]))
+        return float(
+            np.mean([s.scores()[seat] for s, (_, seat) in zip(states, deals, strict=True)])
+        )
 
     assert points(heroes=True) > points(heroes=False) + 0.3
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from ludus import _core
 from ludus.errors import GameError
-from ludus.games import blob_table
+from ludus.games import blob_players, blob_table
 from ludus.games.blob_cards import (
     BID,
     CARDS,
@@ -149,6 +149,9 @@ def entry(options: str = "") -> GameEntry:
         parse_position=partial(parse_position, variant),
         event_text=partial(event_text, variant),
         source=f"blob:{variant.options}" if variant.options else "blob",
+        players=blob_players.players(variant.rules),
+        about_players=blob_players.ABOUT,
+        sparring="rules",
         players_of_a_game=variant.players,
         units="games" if variant.games else "rounds",
         for_people="blob:players=4,play=games,highest=5",
