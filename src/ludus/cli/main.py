@@ -28,6 +28,7 @@ COMMAND_MODULES = (
     "control",
     "alerts",
     "checkpoint",
+    "export",
     "replay",
     "inspect",
     "match",
