@@ -10,7 +10,7 @@ namespace {
 bool answer_batch(const Array2<float>& fused, size_t num_actions, size_t value_columns,
                   float margin_weight, const Array1<int32_t>& seats, const Array1<int32_t>& legal,
                   const Array1<int32_t>& offsets, const Lent1<float>& logits,
-                  const Lent2<float>& values) {
+                  const Lent2<float>& values, const nb::object& players) {
   FusedOutput output;
   output.fused = fused.data();
   output.rows = fused.shape(0);
@@ -20,6 +20,12 @@ bool answer_batch(const Array2<float>& fused, size_t num_actions, size_t value_c
   output.margin_weight = margin_weight;
   LeafAnswer batch;
   batch.seats = seats.data();
+  Array1<int32_t> in_play;
+  if (!players.is_none()) {
+    require(nb::try_cast(players, in_play, false) && in_play.shape(0) == fused.shape(0),
+            "answer() wants players int32[rows], or None for all seats.");
+    batch.players = in_play.data();
+  }
   batch.legal = legal.data();
   batch.offsets = offsets.data();
   batch.capacity = legal.shape(0);
@@ -50,7 +56,7 @@ void bind_answer(nb::module_& m) {
   m.def("answer", &answer_batch, nb::arg("fused").noconvert(), nb::arg("num_actions"),
         nb::arg("value_columns"), nb::arg("margin_weight"), nb::arg("seats").noconvert(),
         nb::arg("legal").noconvert(), nb::arg("offsets").noconvert(), nb::arg("logits").noconvert(),
-        nb::arg("values").noconvert());
+        nb::arg("values").noconvert(), nb::arg("players") = nb::none());
 }
 
 }  // namespace ludus

@@ -47,10 +47,18 @@ nb::ndarray<const T, nb::c_contig, nb::device::cpu> typed(const nb::dict& column
   return array;
 }
 
+// Also of format 1, where outcomes had 16 bits.
 inline Records from_dict(const nb::dict& columns, const GameInfo& info) {
   Records records;
   Records::visit(records, info.num_seats, [&](const char* name, auto& column, int, int) {
     using T = typename std::remove_reference_t<decltype(column)>::value_type;
+    if (std::strcmp(name, "outcome") == 0) {
+      Array1<int16_t> narrow;
+      if (nb::try_cast(column_of(columns, name), narrow, false)) {
+        column.assign(narrow.data(), narrow.data() + narrow.shape(0));
+        return;
+      }
+    }
     const auto array = typed<T>(columns, name);
     column.resize(array.size());
     std::copy_n(array.data(), array.size(), column.begin());

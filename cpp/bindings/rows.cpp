@@ -19,11 +19,12 @@ struct PyDecoder {
   nb::dict columns;  // keeps the borrowed arrays alive
   std::unique_ptr<RowDecoder> decoder;
   size_t width;
+  size_t values;  // columns of `value` and `margin`
   std::shared_ptr<const Game> game;
 };
 
 PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visit, float c_scale,
-                       float q_spread) {
+                       float q_spread, float target_temperature) {
   RecordView view;
   const auto plies = typed<int32_t>(columns, "plies");
   const auto actions = typed<uint16_t>(columns, "action");
@@ -54,10 +55,12 @@ PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visi
   borrow("q", view.edge_rows, view.q);
   borrow("prior", view.edge_rows, view.prior);
   const GameInfo& info = game.game->info();
-  const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance};
+  const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance || info.has_hidden};
   auto own = fresh(game.game);
-  return {nb::cast<nb::dict>(columns.attr("copy")()), std::make_unique<RowDecoder>(own, view, rule),
-          static_cast<size_t>(info.observation_size), std::move(own)};
+  return {nb::cast<nb::dict>(columns.attr("copy")()),
+          std::make_unique<RowDecoder>(own, view, rule, target_temperature),
+          static_cast<size_t>(info.observation_size),
+          info.num_seats > 2 ? static_cast<size_t>(info.num_seats) : 1, std::move(own)};
 }
 
 nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32_t>& plies) {
@@ -75,8 +78,14 @@ nb::dict decode(const PyDecoder& d, const Array1<int64_t>& games, const Array1<i
   out["legal"] = to_numpy(std::move(rows.legal));
   out["offsets"] = to_numpy(std::move(rows.offsets));
   out["policy"] = to_numpy(std::move(rows.policy));
-  out["value"] = to_numpy(std::move(rows.value));
-  out["margin"] = to_numpy(std::move(rows.margin));
+  if (d.values == 1) {
+    out["value"] = to_numpy(std::move(rows.value));
+    out["margin"] = to_numpy(std::move(rows.margin));
+  } else {
+    out["value"] = to_numpy(std::move(rows.value), {count, d.values});
+    out["margin"] = to_numpy(std::move(rows.margin), {count, d.values});
+  }
+  out["players"] = to_numpy(std::move(rows.players));
   out["root_value"] = to_numpy(std::move(rows.root_value));
   out["searched"] = to_numpy(std::move(rows.searched));
   return out;
@@ -101,8 +110,9 @@ size_t fill(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32
   out.capacity = lend("legal", 0, out.legal);
   lend("policy", out.capacity, out.policy);
   lend("offsets", count + 1, out.offsets);
-  lend("value", count, out.value);
-  lend("margin", count, out.margin);
+  lend("value", count * d.values, out.value);
+  lend("margin", count * d.values, out.margin);
+  lend("players", count, out.players);
   lend("root_value", count, out.root_value);
   lend("searched", count, out.searched);
   const Access access(*d.game);
@@ -136,11 +146,13 @@ void bind_rows(nb::module_& m) {
       .def(
           "__init__",
           [](PyDecoder* self, const PyGame& game, const nb::dict& columns, float c_visit,
-             float c_scale, float q_spread) {
-            new (self) PyDecoder(make_decoder(game, columns, c_visit, c_scale, q_spread));
+             float c_scale, float q_spread, float target_temperature) {
+            new (self) PyDecoder(
+                make_decoder(game, columns, c_visit, c_scale, q_spread, target_temperature));
           },
           nb::arg("game"), nb::arg("columns"), nb::arg("c_visit") = 50.0F,
-          nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F)
+          nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F,
+          nb::arg("target_temperature") = 1.0F)
       .def("rows", &decode, nb::arg("games"), nb::arg("plies"))
       .def("fill", &fill, nb::arg("games"), nb::arg("plies"), nb::arg("into"));
   nb::class_<RowPicker>(m, "RowPicker")
@@ -165,11 +177,14 @@ void bind_rows(nb::module_& m) {
   m.def(
       "decode_rows",
       [](const PyGame& game, const nb::dict& columns, const Array1<int64_t>& games,
-         const Array1<int32_t>& plies, float c_visit, float c_scale, float q_spread) {
-        return decode(make_decoder(game, columns, c_visit, c_scale, q_spread), games, plies);
+         const Array1<int32_t>& plies, float c_visit, float c_scale, float q_spread,
+         float target_temperature) {
+        return decode(make_decoder(game, columns, c_visit, c_scale, q_spread, target_temperature),
+                      games, plies);
       },
       nb::arg("game"), nb::arg("columns"), nb::arg("games"), nb::arg("plies"),
-      nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F);
+      nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F,
+      nb::arg("target_temperature") = 1.0F);
 }
 
 }  // namespace ludus

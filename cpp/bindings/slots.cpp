@@ -47,6 +47,10 @@ PlayerSettings player_settings(const nb::dict& given) {
   known += take(given, "forced_fast_path", s.forced_fast_path);
   known += take(given, "reuse_tree", s.reuse_tree);
   known += take(given, "margin_weight", s.margin_weight);
+  known += take(given, "worlds", s.worlds);
+  known += take(given, "information_sets", s.information_sets);
+  known += take(given, "evidence", s.evidence);
+  known += take(given, "skip_forced", s.skip_forced);
   require(known == nb::len(given), "A player has a setting that no search knows: " +
                                        nb::cast<std::string>(nb::str(given)) + ".");
   if (kind == "external")
@@ -83,7 +87,8 @@ int32_t* lent_list(const nb::object& given, size_t length, const char* says) {
 }
 
 void bind_arrays(PySlots& s, int group, int player, const nb::object& observations,
-                 const nb::object& seats, const nb::object& legal, const nb::object& offsets) {
+                 const nb::object& seats, const nb::object& legal, const nb::object& offsets,
+                 const nb::object& players) {
   BatchArrays arrays;
   const auto width = static_cast<size_t>(s.slots->game().info().observation_size);
   if (!observations.is_none()) {
@@ -96,13 +101,17 @@ void bind_arrays(PySlots& s, int group, int player, const nb::object& observatio
   arrays.seats = lent_list(seats, rows_of(s), "bind() wants seats int32[rows].");
   arrays.legal = lent_list(legal, capacity_of(s), "bind() wants legal int32[legal_capacity].");
   arrays.offsets = lent_list(offsets, rows_of(s) + 1, "bind() wants offsets int32[rows + 1].");
+  arrays.players = lent_list(players, rows_of(s), "bind() wants players int32[rows].");
   const bool lists = arrays.seats != nullptr;
   require(lists == (arrays.legal != nullptr) && lists == (arrays.offsets != nullptr) &&
               (lists || arrays.observations == nullptr),
           "bind() wants seats, legal and offsets together, or nothing for an evaluator that needs "
           "no input.");
+  require(lists || arrays.players == nullptr, "bind() wants no players without the other arrays.");
+  require(!lists || arrays.players != nullptr || seats_of(s) <= 2,
+          "bind() wants players int32[rows] too in a game of more than two seats.");
   s.slots->bind(group, player, arrays);
-  s.lent.push_back(nb::make_tuple(observations, seats, legal, offsets));
+  s.lent.push_back(nb::make_tuple(observations, seats, legal, offsets, players));
 }
 
 void schedule(PySlots& s, const Array1<int64_t>& ids, const Array1<uint64_t>& seeds,
@@ -156,6 +165,8 @@ nb::dict counters(const PySlots& s) {
   out["nodes"] = c.tree.nodes;
   out["node_bytes"] = c.tree.bytes;
   out["growths"] = c.tree.growths;
+  out["worlds"] = c.tree.worlds;
+  out["worlds_rejected"] = c.tree.rejected;
   out["decisions"] = c.decisions;
   out["searched"] = c.searched;
   out["capped"] = c.capped;
@@ -215,10 +226,11 @@ void bind_slots(nb::module_& m) {
             for (const nb::handle player : players)
               settings.push_back(player_settings(nb::cast<nb::dict>(player)));
             for (const PlayerSettings& player : settings)
-              require(!info.has_hidden || player.kind != PlayerSettings::Kind::search,
+              require(!info.has_hidden || !info.interpreted ||
+                          player.kind != PlayerSettings::Kind::search,
                       info.name +
-                          " has hidden information: search over worlds comes with a later "
-                          "version; random and outside players can play it.");
+                          " has hidden information, and rules in Python cannot draw worlds for a "
+                          "search; random and outside players can play it.");
             new (self) PySlots{std::make_unique<Slots>(game.game, slots, group_size, seed,
                                                        std::move(settings), record),
                                {}};
@@ -239,7 +251,8 @@ void bind_slots(nb::module_& m) {
            nb::arg("openings") = nb::none())
       .def("bind", &bind_arrays, nb::arg("group"), nb::arg("player"),
            nb::arg("observations") = nb::none(), nb::arg("seats") = nb::none(),
-           nb::arg("legal") = nb::none(), nb::arg("offsets") = nb::none())
+           nb::arg("legal") = nb::none(), nb::arg("offsets") = nb::none(),
+           nb::arg("players") = nb::none())
       .def(
           "collect",
           [](PySlots& s, int group, int player) {

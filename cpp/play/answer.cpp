@@ -46,16 +46,28 @@ FloatLanes load_column(const FusedOutput& out, size_t row, size_t column) {
   return (x - x) != 0.0F ? FloatLanes{} : x;
 }
 
+size_t players_of(const LeafAnswer& batch, size_t row) {
+  const int32_t players = batch.players == nullptr ? 0 : batch.players[row];
+  if (players < 0 || static_cast<size_t>(players) > batch.num_seats)
+    throw InputError("Row " + std::to_string(row) + " of a leaf batch has " +
+                     std::to_string(players) + " players of " + std::to_string(batch.num_seats) +
+                     " seats.");
+  return players == 0 ? batch.num_seats : static_cast<size_t>(players);
+}
+
 void write_values(const FusedOutput& out, const LeafAnswer& batch) {
   const float weight = out.margin_weight;
   const size_t seats = batch.num_seats;
   for (size_t row = 0; row < out.rows; row += kLanes) {
     const size_t count = std::min(out.rows - row, static_cast<size_t>(kLanes));
+    size_t players[kLanes];
     for (size_t lane = 0; lane < count; ++lane) {
+      players[lane] = players_of(batch, row + lane);
       const int32_t seat = batch.seats[row + lane];
-      if (seat < 0 || static_cast<size_t>(seat) >= seats)
+      if (seat < 0 || static_cast<size_t>(seat) >= players[lane])
         throw InputError("Row " + std::to_string(row + lane) + " of a leaf batch has seat " +
-                         std::to_string(seat) + " of " + std::to_string(seats) + ".");
+                         std::to_string(seat) + " of " + std::to_string(players[lane]) + ".");
+      if (players[lane] < seats) std::fill_n(batch.values + (row + lane) * seats, seats, 0.0F);
     }
     for (size_t ahead = 0; ahead < out.value_columns; ++ahead) {
       const size_t column = out.num_actions + ahead;
@@ -64,9 +76,10 @@ void write_values(const FusedOutput& out, const LeafAnswer& batch) {
         value = value * (1.0F - weight) +
                 tanh_lanes(load_column(out, row, column + out.value_columns)) * weight;
       for (size_t lane = 0; lane < count; ++lane) {
+        if (ahead >= players[lane]) continue;
         float* to = batch.values + (row + lane) * seats;
         const size_t seat = static_cast<size_t>(batch.seats[row + lane]) + ahead;
-        to[seat < seats ? seat : seat - seats] = value[lane];
+        to[seat < players[lane] ? seat : seat - players[lane]] = value[lane];
         // Two seats share one value: what one wins, the other loses.
         if (seats == 2) to[1 - seat] = -value[lane];
       }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "base/errors.h"
@@ -62,7 +63,8 @@ class PolicyRow {
 
 LossTerms alphazero_loss(const LossShape& shape, const LossRows& rows, const LossWeights& weights,
                          bool entropies, size_t entries, const float* fused, float* gradient) {
-  if (shape.actions + (shape.margin ? 2 : 1) > shape.columns)
+  const size_t seats = shape.values;
+  if (shape.actions + (shape.margin ? 2 : 1) * seats > shape.columns)
     throw InputError("The network's output has too few columns for its heads.");
   LossTerms terms;
   size_t longest = 0;
@@ -94,18 +96,32 @@ LossTerms alphazero_loss(const LossShape& shape, const LossRows& rows, const Los
       }
       policy.add(size, columns.data(), rows.policy + begin, in, scale, entropies, out, terms);
     }
+    size_t players = 1;
+    if (rows.players != nullptr) {
+      if (rows.players[row] < 1 || static_cast<size_t>(rows.players[row]) > seats)
+        throw InputError("A training row has " + std::to_string(rows.players[row]) +
+                         " players where there are " + std::to_string(seats) + " seats.");
+      players = static_cast<size_t>(rows.players[row]);
+    }
+    const auto parts = static_cast<float>(players);
+    const float* won = rows.value + row * seats;
+    const float* by = shape.margin ? rows.margin + row * seats : nullptr;
     const float mix = weights.value_mix;
     // Not for a mix of 0: a search's value may be missing where only results are learned.
-    const float target = mix > 0.0F
-                             ? rows.value[row] + mix * (rows.root_value[row] - rows.value[row])
-                             : rows.value[row];
-    const size_t value = shape.actions;
-    out[value] = squared(in[value], target, weights.value, count, terms.value);
-    if (shape.margin) {
-      const float found =
-          squared(in[value + 1], rows.margin[row], weights.margin, count, terms.margin);
-      if (weights.margin > 0.0F) out[value + 1] = found;
+    const float own = mix > 0.0F ? won[0] + mix * (rows.root_value[row] - won[0]) : won[0];
+    double value_sum = 0.0;
+    double margin_sum = 0.0;
+    for (size_t seat = 0; seat < players; ++seat) {
+      const size_t value = shape.actions + seat;
+      out[value] =
+          squared(in[value], seat == 0 ? own : won[seat], weights.value, count * parts, value_sum);
+      if (!shape.margin) continue;
+      const size_t margin = value + seats;
+      const float found = squared(in[margin], by[seat], weights.margin, count * parts, margin_sum);
+      if (weights.margin > 0.0F) out[margin] = found;
     }
+    terms.value += value_sum / static_cast<double>(parts);
+    terms.margin += margin_sum / static_cast<double>(parts);
   }
   const double taught = scale;
   terms.policy *= taught;

@@ -16,26 +16,31 @@ struct LossRows {
   const int32_t* legal = nullptr;
   const int32_t* offsets = nullptr;
   const float* policy = nullptr;
-  const float* value = nullptr;
-  const float* margin = nullptr;
+  const float* value = nullptr;      // [count, values]
+  const float* margin = nullptr;     // [count, values]
+  const int32_t* players = nullptr;  // [count]; null with one value a row
   const float* root_value = nullptr;
   const uint8_t* searched = nullptr;
 };
 
-// Columns of a row of output: `actions` policy logits, value, margin (if there is one), padding.
+// Columns of a row of output: `actions` policy logits, `values` values, as many margins (if there
+// are any), padding. One value is the mover's; of more, the first `players` of a row are those of
+// the seats in play, mover first, and the others teach nothing.
 struct LossShape {
   size_t columns = 0;
   size_t actions = 0;
   bool margin = false;
+  size_t values = 1;
 };
 
 struct LossWeights {
   float value = 1.0F;
   float margin = 0.0F;
-  float value_mix = 0.0F;  // share of root_value in the value target
+  float value_mix = 0.0F;  // share of root_value in the mover's value target
 };
 
-// Means over the rows that have the target: `policy_rows` of them a policy, all a value.
+// Means over the rows that have the target: `policy_rows` of them a policy, all a value, which is
+// the mean over its seats.
 struct LossTerms {
   double policy = 0.0;          // cross-entropy, nats
   double value = 0.0;           // squared error
@@ -47,7 +52,8 @@ struct LossTerms {
 
 // `fused` and `gradient` are [count, columns]; the gradient is that of
 // policy + weights.value * value + weights.margin * margin, every column written. Numbers that are
-// not finite go through to the terms. Throws InputError for offsets or actions out of range.
+// not finite go through to the terms. Throws InputError for offsets, actions or players out of
+// range.
 LossTerms alphazero_loss(const LossShape& shape, const LossRows& rows, const LossWeights& weights,
                          bool entropies, size_t entries, const float* fused, float* gradient);
 

@@ -21,12 +21,12 @@ struct Records {
   std::vector<int32_t> opening;      // outcome of the first chance event, -1 none
   std::vector<float> returns;        // [games, seats]; 0 while the game goes on
   std::vector<float> scores;         // [games, seats]
-  std::vector<int8_t> seat_players;  // [games, seats]
+  std::vector<int8_t> seat_players;  // [games, seats]; -1: not in play
   // plies
   std::vector<uint16_t> action;
   std::vector<uint8_t> seat;
   std::vector<uint8_t> kind;          // decision kind
-  std::vector<int16_t> outcome;       // of the chance event after the action, -1 none
+  std::vector<int32_t> outcome;       // of the chance event after the action, -1 none
   std::vector<uint8_t> flags;         // PlyFlag
   std::vector<uint8_t> rule;          // Rule, none without a search
   std::vector<uint16_t> temperature;  // half

@@ -48,11 +48,21 @@ void policy_target(const RecordView& view, const ImprovedPolicy& improved, size_
   for (int i = 0; i < count; ++i) out[i] = visits[i] / sum;
 }
 
+// p^(1/tau), normalised. Relative to the likeliest, so that nothing overflows.
+void temper(float* policy, int count, float temperature) {
+  const float most = *std::max_element(policy, policy + count);
+  float sum = 0.0F;
+  for (int i = 0; i < count; ++i) sum += policy[i] = std::pow(policy[i] / most, 1.0F / temperature);
+  for (int i = 0; i < count; ++i) policy[i] /= sum;
+}
+
 }  // namespace
 
 RowDecoder::RowDecoder(std::shared_ptr<const Game> game, const RecordView& view,
-                       ImprovedPolicy rule)
-    : game_(std::move(game)), view_(view), rule_(rule) {
+                       ImprovedPolicy rule, float target_temperature)
+    : game_(std::move(game)), view_(view), rule_(rule), target_temperature_(target_temperature) {
+  if (!(target_temperature > 0.0F))
+    throw InputError("A temperature of policy targets must be above 0.");
   ply_begin_.reserve(view.games + 1);
   edge_begin_.reserve(view.games + 1);
   uint64_t ply = 0;
@@ -74,11 +84,12 @@ size_t RowDecoder::fill(size_t count, const int64_t* games, const int32_t* plies
                         const RowArrays& out) const {
   const GameInfo& info = game_->info();
   const auto width = static_cast<size_t>(info.observation_size);
-  const auto seats = static_cast<size_t>(info.num_seats);
+  const size_t values = info.num_seats > 2 ? static_cast<size_t>(info.num_seats) : 1;
   const auto columns = static_cast<size_t>(info.num_actions);
   size_t first = 0;  // entry of `legal` and `policy` at which the row begins
   out.offsets[0] = 0;
   Cursor at;
+  Stage stage;
   uint16_t actions[Tree::kMaxEdges];
   for (size_t row = 0; row < count; ++row) {
     const int64_t game = games[row];
@@ -102,22 +113,32 @@ size_t RowDecoder::fill(size_t count, const int64_t* games, const int32_t* plies
     // A search on a small budget (playout cap) has a value worth learning, but no policy.
     const bool teaches = searched && (view_.flags[p] & kCapped) == 0;
     float* policy = out.policy + first;
-    if (teaches)
+    if (teaches) {
       policy_target(view_, rule_, p, at.edge, legal, policy);
-    else
+      if (target_temperature_ != 1.0F) temper(policy, legal, target_temperature_);
+    } else {
       std::fill_n(policy, legal, 1.0F / static_cast<float>(legal));
+    }
     for (int i = 0; i < legal; ++i)
       out.legal[first + static_cast<size_t>(i)] = static_cast<int32_t>(row * columns + actions[i]);
     first += static_cast<size_t>(legal);
     out.offsets[row + 1] = static_cast<int32_t>(first);
-    const float* scores = view_.scores + g * seats;
-    const auto own = static_cast<size_t>(seat);
-    float best_other = -1e30F;
-    for (size_t s = 0; s < seats; ++s)
-      if (s != own) best_other = std::max(best_other, scores[s]);
-    out.value[row] = view_.returns[g * seats + own];
-    out.margin[row] = std::tanh((scores[own] - best_other) / info.margin_scale);
-    out.root_value[row] = searched ? from_half(view_.root_value[p]) : out.value[row];
+    if (stage.game != game || at.ply < stage.begin || at.ply >= stage.end) {
+      if (info.sampled_chance)
+        find_stage(stage, at);
+      else
+        recorded_results(stage, game);
+    }
+    const int players = game_->players(state);
+    out.players[row] = players;
+    float* value = out.value + row * values;
+    float* margin = out.margin + row * values;
+    for (int i = 0, one = seat; i < static_cast<int>(values); ++i) {
+      value[i] = i < players ? stage.returns[one] : 0.0F;
+      margin[i] = i < players ? stage.margins[one] : 0.0F;
+      one = one + 1 == players ? 0 : one + 1;
+    }
+    out.root_value[row] = searched ? from_half(view_.root_value[p]) : value[0];
     out.searched[row] = teaches ? 1 : 0;
   }
   return first;
@@ -128,27 +149,62 @@ void RowDecoder::require(bool sound, int64_t game) const {
     throw InputError("Game " + std::to_string(game) + " of these records contradicts the rules.");
 }
 
+void RowDecoder::chance(std::byte* state, int outcome, int64_t game) const {
+  if (outcome < 0) return;
+  require(game_->kind(state) == NodeKind::chance && game_->is_outcome(state, outcome), game);
+  game_->apply_outcome(state, outcome);
+}
+
+// Plays the action of a ply, a row of the columns.
+void RowDecoder::step(std::byte* state, int64_t game, size_t ply) const {
+  require(game_->is_legal(state, view_.action[ply]), game);
+  game_->apply(state, view_.action[ply]);
+}
+
 void RowDecoder::advance(Cursor& at, int64_t game, int32_t ply) const {
   const auto g = static_cast<size_t>(game);
-  auto chance = [&](int outcome) {
-    if (outcome < 0) return;
-    require(game_->kind(at.state.bytes) == NodeKind::chance && outcome < game_->info().max_outcomes,
-            game);
-    game_->apply_outcome(at.state.bytes, outcome);
-  };
   if (at.game != game || at.ply > ply) {
     at.game = game;
     at.ply = 0;
     at.edge = edge_begin_[g];
     game_->initial(at.state.bytes);
-    chance(view_.opening[g]);
+    chance(at.state.bytes, view_.opening[g], game);
   }
   for (; at.ply < ply; ++at.ply) {
     const size_t p = ply_begin_[g] + static_cast<size_t>(at.ply);
-    require(game_->is_legal(at.state.bytes, view_.action[p]), game);
-    game_->apply(at.state.bytes, view_.action[p]);
-    chance(view_.outcome[p]);
+    step(at.state.bytes, game, p);
+    chance(at.state.bytes, view_.outcome[p], game);
     at.edge += view_.edges[p];
+  }
+}
+
+void RowDecoder::find_stage(Stage& stage, const Cursor& from) const {
+  const auto g = static_cast<size_t>(from.game);
+  StateBytes after = from.state;
+  stage.game = from.game;
+  stage.begin = from.ply;
+  for (stage.end = from.ply; game_->kind(after.bytes) == NodeKind::decision; ++stage.end) {
+    require(stage.end < view_.plies[g], from.game);
+    step(after.bytes, from.game, ply_begin_[g] + static_cast<size_t>(stage.end));
+  }
+  game_->stage_returns(after.bytes, stage.returns);
+  game_->stage_margins(after.bytes, stage.margins);
+}
+
+void RowDecoder::recorded_results(Stage& stage, int64_t game) const {
+  const GameInfo& info = game_->info();
+  const auto seats = static_cast<size_t>(info.num_seats);
+  const auto g = static_cast<size_t>(game);
+  stage.game = game;
+  stage.begin = 0;
+  stage.end = view_.plies[g];
+  const float* scores = view_.scores + g * seats;
+  for (size_t own = 0; own < seats; ++own) {
+    float best_other = -1e30F;
+    for (size_t s = 0; s < seats; ++s)
+      if (s != own) best_other = std::max(best_other, scores[s]);
+    stage.returns[own] = view_.returns[g * seats + own];
+    stage.margins[own] = std::tanh((scores[own] - best_other) / info.margin_scale);
   }
 }
 
@@ -160,8 +216,10 @@ TrainingRows RowDecoder::rows(size_t count, const int64_t* games, const int32_t*
   out.legal.resize(room);
   out.offsets.resize(count + 1);
   out.policy.resize(room);
-  out.value.resize(count);
-  out.margin.resize(count);
+  const size_t values = count * static_cast<size_t>(info.num_seats > 2 ? info.num_seats : 1);
+  out.value.resize(values);
+  out.margin.resize(values);
+  out.players.resize(count);
   out.root_value.resize(count);
   out.searched.resize(count);
   RowArrays arrays;
@@ -172,6 +230,7 @@ TrainingRows RowDecoder::rows(size_t count, const int64_t* games, const int32_t*
   arrays.policy = out.policy.data();
   arrays.value = out.value.data();
   arrays.margin = out.margin.data();
+  arrays.players = out.players.data();
   arrays.root_value = out.root_value.data();
   arrays.searched = out.searched.data();
   const size_t entries = fill(count, games, plies, arrays);

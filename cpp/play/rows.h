@@ -19,7 +19,7 @@ struct RecordView {
   const float* scores = nullptr;
   size_t ply_rows = 0;
   const uint16_t* action = nullptr;
-  const int16_t* outcome = nullptr;
+  const int32_t* outcome = nullptr;
   const uint8_t* flags = nullptr;
   const uint8_t* rule = nullptr;
   const uint16_t* root_value = nullptr;
@@ -31,6 +31,8 @@ struct RecordView {
   const uint16_t* prior = nullptr;
 };
 
+// With more than two seats `value` and `margin` are [rows, num_seats]: column k of a row belongs to
+// seat (mover + k) mod players, those behind are 0.
 struct TrainingRows {
   std::vector<float> observations;  // [rows, observation_size], mover's view
   std::vector<int32_t> legal;       // flat: row * num_actions + action
@@ -38,6 +40,7 @@ struct TrainingRows {
   std::vector<float> policy;        // sums to 1 over a row
   std::vector<float> value;         // [rows] return of the mover
   std::vector<float> margin;        // [rows] tanh of the mover's final margin in points
+  std::vector<int32_t> players;     // [rows] seats in play
   std::vector<float> root_value;    // [rows] search value, mover's view
   std::vector<uint8_t> searched;    // [rows] 0: no target, `policy` is uniform
 };
@@ -51,14 +54,20 @@ struct RowArrays {
   float* policy = nullptr;
   float* value = nullptr;
   float* margin = nullptr;
+  int32_t* players = nullptr;
   float* root_value = nullptr;
   uint8_t* searched = nullptr;
 };
 
+// Where a game has sampled chance, results are those of the row's stage: the record is replayed on
+// to where it ends. Else they are those of the whole game, as recorded.
 class RowDecoder {
  public:
-  // Throws InputError if the columns contradict each other in length.
-  RowDecoder(std::shared_ptr<const Game> game, const RecordView& view, ImprovedPolicy rule);
+  // `target_temperature` tau: policy targets are p^(1/tau), normalised; 1 leaves them alone.
+  // Throws InputError if the columns contradict each other in length, or for a temperature that is
+  // not above 0.
+  RowDecoder(std::shared_ptr<const Game> game, const RecordView& view, ImprovedPolicy rule,
+             float target_temperature = 1.0F);
 
   // Row i is ply plies[i] of game games[i] (index into the view). Rows of the same game that
   // follow each other with ascending plies cost one replay. Throws InputError for an index out of
@@ -75,12 +84,25 @@ class RowDecoder {
     size_t edge = 0;
     StateBytes state;
   };
+  // What a stage of a game brought: from ply `begin` to before ply `end`, by seat.
+  struct Stage {
+    int64_t game = -1;
+    int32_t begin = 0;
+    int32_t end = 0;
+    float returns[kMaxSeats];
+    float margins[kMaxSeats];
+  };
   void advance(Cursor& at, int64_t game, int32_t ply) const;
+  void step(std::byte* state, int64_t game, size_t ply) const;
+  void find_stage(Stage& stage, const Cursor& from) const;
+  void recorded_results(Stage& stage, int64_t game) const;
+  void chance(std::byte* state, int outcome, int64_t game) const;
   void require(bool sound, int64_t game) const;
 
   std::shared_ptr<const Game> game_;
   RecordView view_;
   ImprovedPolicy rule_;
+  float target_temperature_;
   std::vector<uint64_t> ply_begin_;   // by game
   std::vector<uint64_t> edge_begin_;  // by game
 };

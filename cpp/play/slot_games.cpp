@@ -33,6 +33,13 @@ void Slots::begin_game(Slot& slot) {
     slot.record.opening[0] = outcome;
     game_->apply_outcome(state, outcome);
   }
+  note_empty_seats(slot);
+}
+
+// Nobody plays seats that are not in play, whoever was scheduled for them.
+void Slots::note_empty_seats(Slot& slot) const {
+  for (int seat = game_->players(slot.state.bytes); seat < info_.num_seats; ++seat)
+    slot.record.seat_players[static_cast<size_t>(seat)] = -1;
 }
 
 void Slots::end_game(Group& group, Slot& slot) {
@@ -242,7 +249,7 @@ void Slots::play(Group& group, Slot& slot, int action, uint8_t flags) {
     outcome = game_->draw(state, slot.game.seed);
     game_->apply_outcome(state, outcome);
   }
-  record.outcome.push_back(static_cast<int16_t>(outcome));
+  record.outcome.push_back(outcome);
   ++record.plies[0];
   ++slot.ply;
   ++group.counters.decisions;

@@ -11,6 +11,8 @@ namespace ludus {
 
 namespace {
 constexpr int kAhead = 3;  // slots between a prefetch and its use
+// Event of a player's stream at a ply; 0 are its own random choices.
+constexpr uint32_t kShownWorld = 1;
 
 using Clock = std::chrono::steady_clock;
 double seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
@@ -186,6 +188,7 @@ void Slots::encode(Group& group, int player, int& at) {
     if (leaf.slot < 0) {
       // Rows without a leaf hold zeros: padding must be finite and always the same.
       batch.seats[row] = 0;
+      if (batch.players != nullptr) batch.players[row] = 0;
       if (observation != nullptr && written[r]) std::fill_n(observation, width, 0.0F);
       written[r] = 0;
       continue;
@@ -195,6 +198,7 @@ void Slots::encode(Group& group, int player, int& at) {
     used += tree.list(leaf.node, group.listed.data() + used);
     const int seat = tree.seat(leaf.node);
     batch.seats[row] = seat;
+    if (batch.players != nullptr) batch.players[row] = game_->players(tree.state(leaf.node));
     if (observation == nullptr) continue;
     written[r] = 1;
     game_->observe(tree.state(leaf.node), seat, observation);
@@ -296,10 +300,18 @@ void Slots::decisions(int group_index, int player, std::vector<Decision>& out) {
     Slot& slot = group.slots[i];
     if (!slot.playing && !slot.queue.empty()) settle(group, slot);
     if (slot.turn != Turn::external || slot.player != player) continue;
+    const std::byte* state = slot.state.bytes;
+    if (info_.has_hidden && !info_.interpreted) {
+      group.shown.resize(group.slots.size());
+      Stream stream(seed_, Purpose::player, static_cast<uint64_t>(slot.game.game_id),
+                    static_cast<uint32_t>(slot.ply), kShownWorld);
+      game_->sample_world(state, game_->seat(state), stream, group.shown[i].bytes);
+      state = group.shown[i].bytes;
+    }
     const uint64_t key =
         mix64(derive_seed(seed_, Purpose::player, static_cast<uint64_t>(slot.game.game_id)) ^
               static_cast<uint64_t>(slot.ply));
-    out.push_back({static_cast<int>(i), slot.state.bytes, key});
+    out.push_back({static_cast<int>(i), state, key});
   }
 }
 

@@ -40,6 +40,8 @@ struct BatchArrays {
   int32_t* seats = nullptr;       // [rows]
   int32_t* legal = nullptr;       // [legal_capacity], row * num_actions + action; spare is 0
   int32_t* offsets = nullptr;     // [rows + 1] into legal
+  int32_t* players = nullptr;     // [rows], seats in play, 0 in a row without a leaf; null: not
+                                  // wanted
 };
 
 struct ScheduledGame {
@@ -83,10 +85,11 @@ class Slots {
   // Every legal action alike, every position even.
   void supply_uniform(int group, int player);
 
+  // With hidden information `state` is a world of the seat to move, never the real position.
   struct Decision {
     int slot;
-    const std::byte* state;
-    uint64_t key;  // random seed of this decision
+    const std::byte* state;  // until the next call for this group
+    uint64_t key;            // random seed of this decision
   };
   void decisions(int group, int player, std::vector<Decision>& out);
   void decide(int group, int player, int slot, int action);
@@ -163,12 +166,14 @@ class Slots {
     Records finished;
     Counters counters;
     RootSample sample;
+    std::vector<StateBytes> shown;  // worlds that outside players decide on
     std::deque<Failure> failures;
   };
 
   Group& group_at(int group);
   void check_player(int player) const;
   void begin_game(Slot& slot);
+  void note_empty_seats(Slot& slot) const;
   void end_game(Group& group, Slot& slot);
   void settle(Group& group, Slot& slot);
   void go_on(Group& group, Slot& slot);

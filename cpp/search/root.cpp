@@ -125,7 +125,7 @@ void Tree::improved_logits(float* out) const {
     own -= edge.sums[i];
   }
   const ImprovedPolicy rule{settings_->c_visit, settings_->c_scale, settings_->q_spread,
-                            info_.has_chance};
+                            info_.has_chance || info_.has_hidden};
   rule.logits(node.num_edges, edge.visits, q, edge.priors, root_row(kLogPrior), own, q_variance(),
               out);
 }

@@ -11,8 +11,9 @@ void require(bool holds, const char* name, const char* range) {
   if (!holds) throw InputError(std::string("Search setting '") + name + "' must be " + range + ".");
 }
 
-bool are_budgets(const std::vector<int>& list) {
-  return std::all_of(list.begin(), list.end(), [](int n) { return n >= 0 && n <= 60000; });
+bool are_budgets(const std::vector<int>& list, int worlds = 1) {
+  return std::all_of(list.begin(), list.end(),
+                     [&](int n) { return n >= 0 && n <= 60000 / worlds; });
 }
 
 int of_kind(const std::vector<int>& list, int decision_kind) {
@@ -25,7 +26,7 @@ Effort SearchSettings::effort(int decision_kind, uint64_t seed, uint64_t game_id
   const bool full =
       full_fraction >= 1.0F ||
       Stream(seed, Purpose::search, game_id, ply, kCapEvent).uniform() < full_fraction;
-  return {of_kind(full ? simulations : fast_simulations, decision_kind), !full};
+  return {worlds * of_kind(full ? simulations : fast_simulations, decision_kind), !full};
 }
 
 void SearchSettings::validate(const GameInfo& info) const {
@@ -51,6 +52,19 @@ void SearchSettings::validate(const GameInfo& info) const {
   require(!(reuse_tree && rule == Rule::gumbel), "reuse_tree",
           "false with the Gumbel rule, whose halving starts from a fresh root");
   require(margin_weight >= 0.0F && margin_weight <= 1.0F, "margin_weight", "in 0..1");
+  require(worlds >= 1 && worlds <= kMaxWorlds, "worlds", "in 1..256");
+  require(info.has_hidden || (worlds == 1 && !information_sets && evidence == 0.0F), "worlds",
+          "1, without information sets and evidence, in a game where nothing is hidden");
+  require(are_budgets(simulations, worlds) && are_budgets(fast_simulations, worlds), "worlds",
+          "so few that worlds times simulations is at most 60000");
+  require(evidence >= 0.0F && evidence <= 100.0F, "evidence", "in 0..100");
+  require(!(reuse_tree && info.has_hidden), "reuse_tree",
+          "false in a game with hidden information, whose worlds are drawn anew at each decision");
+  const bool listed = info.has_chance && !info.sampled_chance;
+  require(!(info.has_hidden && listed) || info.max_outcomes * worlds < 65536, "worlds",
+          "so few that worlds times chance outcomes is below 65536");
+  require(!(information_sets && listed), "information_sets",
+          "false in a game with chance events between its decisions");
   require(info.max_legal < 65536, "game", "one with under 65536 search actions");
 }
 

@@ -20,11 +20,13 @@ struct Effort {
 };
 
 // Events of the stream of purpose `search` at one decision.
-enum SearchEvent : uint32_t { kNoiseEvent = 0, kGumbelEvent = 1, kCapEvent = 2 };
+enum SearchEvent : uint32_t { kNoiseEvent = 0, kGumbelEvent = 1, kCapEvent = 2, kWorldEvent = 3 };
+
+inline constexpr int kMaxWorlds = 256;
 
 struct SearchSettings {
   Rule rule = Rule::puct;
-  std::vector<int> simulations = {64};  // by decision kind; the last value repeats
+  std::vector<int> simulations = {64};  // of each world, by decision kind; the last value repeats
   // Playout-cap randomisation (Wu, "Accelerating self-play learning in Go", 2019, section 3.1):
   // a decision gets a full search with this probability and else a fast one.
   float full_fraction = 1.0F;         // 1: every search is full
@@ -45,6 +47,11 @@ struct SearchSettings {
   bool forced_fast_path = true;             // a single search action is played without a search
   bool reuse_tree = false;                  // PUCT only; never in deterministic mode
   float margin_weight = 0.0F;               // share of the margin in the value, against win or loss
+  // Of games with hidden information:
+  int worlds = 1;                 // drawn at each decision, each with its share of the simulations
+  bool information_sets = false;  // below the root nodes are shared by what their mover can see
+  float evidence = 0.0F;    // weight of what the others' choices say about a world; 0: uniform
+  bool skip_forced = true;  // below the root a single search action is played on at once: no node
 
   // Throws InputError naming the setting and its range.
   void validate(const GameInfo& info) const;

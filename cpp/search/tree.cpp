@@ -31,13 +31,15 @@ void TreeCounters::add(const TreeCounters& other) {
   nodes += other.nodes;
   bytes += other.bytes;
   growths += other.growths;
+  worlds += other.worlds;
+  rejected += other.rejected;
 }
 
 Tree::Tree(const Game& game)
     : game_(game),
       info_(game.info()),
       state_words_(static_cast<uint32_t>((info_.state_size + 7) / 8)),
-      node_words_(kHeaderWords + state_words_) {
+      node_words_(kHeaderWords + state_words_ + (info_.has_hidden ? 1 : 0)) {
   const auto legal = static_cast<size_t>(info_.max_legal);
   if (legal > kMaxEdges) throw InputError("A position may have at most 1024 search actions.");
   root_rows_.resize(kRootRows * padded(legal));
@@ -52,6 +54,9 @@ void Tree::start(const void* state, const SearchSettings& settings, Effort effor
   seed_ = seed;
   game_id_ = game_id;
   ply_ = ply;
+  below_ = !info_.has_hidden           ? Below::game
+           : settings.information_sets ? Below::shared
+                                       : Below::ensemble;
   search_key_ = mix64(derive_seed(seed, Purpose::search, game_id) ^ ply);
   started_ = finished_ = 0;
   leaf_ = kNoNode;
@@ -77,8 +82,13 @@ void Tree::start(const void* state, const SearchSettings& settings, Effort effor
   }
   reset_table(count_ + most_new);
   if (!kept) {
+    if (below_ != Below::game) {
+      draw_worlds(state);
+      state = world(0);
+    }
     copy_position(nodes_.word(node_words_ + kHeaderWords), state);
     root_ = add_node(NodeKind::decision, kNoNode, 0, 0);
+    if (below_ == Below::shared) history(root_) = 0;
     open(root_);
     at(root_).status = Status::waiting;
     root_ready_ = false;
@@ -102,14 +112,14 @@ NodeId Tree::add_node(NodeKind kind, NodeId parent, int edge, int outcome) {
   node.parent = static_cast<uint16_t>(parent);
   node.parent_edge = static_cast<uint16_t>(edge);
   node.outcome = static_cast<uint16_t>(outcome);
-  if (kind == NodeKind::terminal) {
+  if (kind != NodeKind::decision) {  // the end, or that of a stage
     const uint32_t block = take_block(kMaxSeats / 2);
     float* values = blocks_.floats(block);
     std::fill_n(values, kMaxSeats, 0.0F);
-    game_.returns(state(id), values);
+    game_.stage_returns(state(id), values);
     if (settings_->margin_weight > 0.0F) {
       float margins[kMaxSeats];
-      game_.margins(state(id), margins);
+      game_.stage_margins(state(id), margins);
       for (int seat = 0; seat < info_.num_seats; ++seat)
         values[seat] += settings_->margin_weight * (margins[seat] - values[seat]);
     }

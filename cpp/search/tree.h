@@ -15,6 +15,16 @@
 // without preferring the likely ones, and sibling actions see the same quantiles. The stream of
 // the game's own dice cannot be reached from here.
 //
+// Hidden information: a search draws worlds, positions that its mover cannot tell from the real
+// one, and looks at nothing else. They are like outcomes of a chance event behind each root edge:
+// its n-th simulation takes world n mod worlds, so sibling actions see the same worlds and root
+// statistics are sums over them. Below the root either each world has nodes of its own (an ensemble
+// of determinized searches; Ginsberg, "GIB", JAIR 14, 2001), or a node belongs to all worlds that
+// its mover cannot tell apart there (information sets; Cowling, Powley, Whitehouse, "Information
+// Set Monte Carlo Tree Search", IEEE TCIAIG 4(2), 2012, section IV-C): those with the same public
+// history and the same private knowledge of that seat. Then a simulation carries the position of
+// its own world along. Sampled chance is an end: nobody plans beyond the next deal.
+//
 // Memory: most leaves are never visited again (with dice nearly all), so a leaf is only a header,
 // its position and the evaluator's logits as they came. When a simulation first goes through a
 // node it is *opened*: its actions are listed, its priors computed, and visits and sums get room.
@@ -45,8 +55,10 @@ struct TreeCounters {
   uint64_t depth = 0;        // sum over simulations of the leaf's depth
   uint64_t opened = 0;       // nodes that a simulation went through, roots included
   uint64_t nodes = 0;
-  uint64_t bytes = 0;    // in use by those nodes, the hash table included
-  uint64_t growths = 0;  // times that a tree had to allocate
+  uint64_t bytes = 0;     // in use by those nodes, the hash table included
+  uint64_t growths = 0;   // times that a tree had to allocate
+  uint64_t worlds = 0;    // drawn, candidates included
+  uint64_t rejected = 0;  // draws of worlds that were thrown away on the way
   void add(const TreeCounters& other);
 };
 
@@ -59,6 +71,8 @@ class Tree {
 
   // Begins a search from a decision. Random numbers come from (seed, search, game, ply). When
   // `keep` is set the tree that reroot() kept is used, if there is room for the budget beside it.
+  // With hidden information the position serves to draw worlds from and for nothing else, and the
+  // root's position is the first of them.
   void start(const void* state, const SearchSettings& settings, Effort effort, uint64_t seed,
              uint64_t game_id, uint32_t ply, bool keep = false);
   Effort effort() const { return {budget_, capped_}; }
@@ -140,7 +154,7 @@ class Tree {
   struct alignas(8) Node {
     uint16_t parent;
     uint16_t parent_edge;
-    uint16_t outcome;    // chance outcome that led here, 0 without chance
+    uint16_t outcome;    // which child of its edge: chance outcome, world, or class (see walk.cpp)
     uint16_t num_edges;  // once listed
     uint32_t visits;     // evaluations backed up through or at this node
     float value_sum;     // of those, for the seat to move
@@ -190,10 +204,40 @@ class Tree {
   void reset_table(size_t nodes);
   size_t slot_of(NodeId parent, int edge, int outcome) const;
   size_t empty_slot(NodeId parent, int edge, int outcome) const;
+  // How nodes below the root are found: by the way there in the one game, in the game of each
+  // world, or by what their mover can see.
+  enum class Below : uint8_t { game, ensemble, shared };
+  // worlds.cpp: what is drawn for a search, nodes that several worlds share
+  void draw_worlds(const void* state);
+  void resample(double* weights, int candidates, Stream& stream);
+  void find_classes();
+  const std::byte* world(int index) const {
+    return reinterpret_cast<const std::byte*>(worlds_.data() +
+                                              static_cast<size_t>(index) * state_words_);
+  }
+  std::byte* world(int index) {
+    return reinterpret_cast<std::byte*>(worlds_.data() + static_cast<size_t>(index) * state_words_);
+  }
+  int class_of(int seat, int world) const {
+    return classes_[static_cast<size_t>(seat * num_worlds_ + world)];
+  }
+  // A hash of all that happened between the root and a node.
+  uint64_t& history(NodeId id) { return *nodes_.word(place(id) + kHeaderWords + state_words_); }
+  uint64_t history(NodeId id) const {
+    return *nodes_.word(place(id) + kHeaderWords + state_words_);
+  }
+  size_t shared_slot(uint64_t history, int which) const;
+  void keep_path(NodeId leaf);
   // walk.cpp: one simulation
+  template <Below below>
+  Step walk();
   int best_edge(const Node& node, const Edges& edges, const float* prior) const;
+  template <class F>
+  NodeKind play_on(std::byte* state, F&& played) const;
   void give_back(NodeId leaf);
   void backup(NodeId leaf, const float* values);
+  void backup(NodeId leaf, const float* values, const uint64_t* path);
+  void end_simulation();
   void answer_root(const float* values, bool sound);
   // root.cpp
   int root_edge(const Edges& edges);
@@ -230,10 +274,17 @@ class Tree {
   float loss_ = 0.0F;  // virtual loss, 0 with one simulation in flight
   bool root_ready_ = false;
   bool noised_ = false;
+  Below below_ = Below::game;
   uint64_t search_key_ = 0;
   TreeCounters counters_;
-  std::vector<float> root_rows_;    // squares: sums of squared values; score: Gumbel + improved
-                                    // logits at the start of this level; gumbel: times temperature
+  std::vector<float> root_rows_;  // squares: sums of squared values; score: Gumbel + improved
+                                  // logits at the start of this level; gumbel: times temperature
+  // Hidden information.
+  int num_worlds_ = 1;
+  std::vector<uint64_t> worlds_;   // positions, state_words_ each; candidates behind them
+  std::vector<uint16_t> classes_;  // [seats, worlds]: the first world that looks the same to a seat
+  std::vector<uint64_t> path_;     // of the simulation under way where nodes are shared: how many
+                                   // steps, then node << 16 | edge of each
   std::vector<uint16_t> schedule_;  // visits that the i-th simulation's edge must have (halving)
 
   bool capped_ = false;

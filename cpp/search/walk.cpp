@@ -9,6 +9,11 @@ namespace ludus {
 
 namespace {
 constexpr double kGoldenRatio = 0.6180339887498949;
+
+// The hash of a public history with one action more.
+uint64_t longer(uint64_t history, int action) {
+  return mix64(history ^ (static_cast<uint64_t>(action) + 1));
+}
 }  // namespace
 
 // PUCT: argmax of Q + c * P * sqrt(N) / (1 + n), the lowest edge among equals.
@@ -39,18 +44,55 @@ Tree::Step Tree::select() {
     leaf_ = root_;
     return Step::leaf;
   }
+  switch (below_) {
+    case Below::game:
+      return walk<Below::game>();
+    case Below::ensemble:
+      return walk<Below::ensemble>();
+    default:
+      return walk<Below::shared>();
+  }
+}
+
+// Plays on while there is only one search action: no choice, so nothing to search or to evaluate.
+// Calls played(action) for each.
+template <class F>
+NodeKind Tree::play_on(std::byte* state, F&& played) const {
+  uint16_t actions[kMaxEdges];
+  NodeKind kind = NodeKind::decision;
+  while (kind == NodeKind::decision && game_.search_actions(state, actions) == 1) {
+    game_.apply(state, actions[0]);
+    played(actions[0]);
+    kind = game_.kind(state);
+  }
+  return kind;
+}
+
+// A node's children are told apart by a number beside its edge: the outcome of the chance event
+// behind it, below a root with worlds the world (and the outcome times their number); where nodes
+// are shared, the first world that looks the same to the child's mover.
+template <Tree::Below below>
+Tree::Step Tree::walk() {
+  constexpr bool kShared = below == Below::shared;
+  const bool listed = info_.has_chance && !info_.sampled_chance;
+  StateBytes walking;  // where nodes are shared: the position of this simulation's own world
   while (started_ < budget_) {
     if (level_ends() && started_ != finished_) return Step::wait;
     ++started_;
     NodeId id = root_;
     uint64_t depth = 0;
+    int world_number = 0;
+    if (kShared) path_[0] = 0;
     for (;;) {
       Node& node = at(id);
       if (node.status != Status::open) {
         if (node.status == Status::terminal) {
           ++counters_.terminals;
           counters_.depth += depth;
-          backup(id, blocks_.floats(node.block));
+          if (kShared)
+            backup(id, blocks_.floats(node.block), path_.data());
+          else
+            backup(id, blocks_.floats(node.block));
           break;
         }
         if (node.status == Status::waiting) {
@@ -69,32 +111,67 @@ Tree::Step Tree::select() {
       if (before == 0.0F) *edge_rows.prior_visited += edge_rows.priors[edge];
       ++depth;
 
+      const bool from_world = below != Below::game && id == root_;
+      if (from_world) world_number = static_cast<int>(before) % num_worlds_;
+      int which = from_world ? world_number : 0;
       // The position after the edge is made where the next node would stand.
       std::byte* after = position(count_ + 1);
-      copy_position(after, state(id));
-      game_.apply(after, edge_rows.actions[edge]);
-      NodeKind kind = game_.kind(after);
-      int outcome = 0;
-      if (kind == NodeKind::chance) {
-        const double offset = static_cast<double>(mix64(search_key_ ^ (id - 1)) >> 11) * 0x1p-53;
-        const double quantile = offset + static_cast<double>(before) * kGoldenRatio;
-        outcome = game_.outcome_at(after, quantile - std::floor(quantile));
+      NodeKind kind = NodeKind::decision;
+      size_t slot = 0;
+      uint64_t past = 0;
+      if constexpr (kShared) {
+        path_[++path_[0]] = static_cast<uint64_t>(id) << 16 | static_cast<uint64_t>(edge);
+        if (from_world) copy_position(walking.bytes, world(world_number));
+        game_.apply(walking.bytes, edge_rows.actions[edge]);
+        kind = game_.kind(walking.bytes);
+        past = longer(history(id), edge_rows.actions[edge]);
+        if (kind == NodeKind::decision && settings_->skip_forced)
+          kind = play_on(walking.bytes, [&](int action) { past = longer(past, action); });
+        which = kind == NodeKind::decision ? class_of(game_.seat(walking.bytes), world_number)
+                                           : world_number;
+        slot = shared_slot(past, which);
+        if (table_[slot] == kNoNode) copy_position(after, walking.bytes);
+      } else {
+        if (below == Below::ensemble && before > 0.0F && !listed) {
+          // Nothing but the world can make a difference: the child's place is known already.
+          const NodeId child = table_[slot_of(id, edge, which)];
+          if (child != kNoNode) {
+            id = child;
+            continue;
+          }
+        }
+        copy_position(after, from_world ? world(world_number) : state(id));
+        game_.apply(after, edge_rows.actions[edge]);
+        kind = game_.kind(after);
+        if (below == Below::ensemble && kind == NodeKind::decision && settings_->skip_forced)
+          kind = play_on(after, [](int) {});
+        int outcome = 0;
+        if (kind == NodeKind::chance && listed) {
+          const double offset = static_cast<double>(mix64(search_key_ ^ (id - 1)) >> 11) * 0x1p-53;
+          const int turn = from_world ? static_cast<int>(before) / num_worlds_ : 0;
+          const double quantile =
+              offset +
+              static_cast<double>(from_world ? static_cast<float>(turn) : before) * kGoldenRatio;
+          outcome = game_.outcome_at(after, quantile - std::floor(quantile));
+          which += from_world ? outcome * num_worlds_ : outcome;
+        }
+        // An edge without a simulation has no children to look for.
+        slot = before == 0.0F ? empty_slot(id, edge, which) : slot_of(id, edge, which);
+        if (table_[slot] == kNoNode && kind == NodeKind::chance && listed) {
+          game_.apply_outcome(after, outcome);
+          kind = game_.kind(after);
+        }
       }
-      // An edge without a simulation has no children to look for.
-      const size_t slot =
-          before == 0.0F ? empty_slot(id, edge, outcome) : slot_of(id, edge, outcome);
       const NodeId child = table_[slot];
       if (child != kNoNode) {
         id = child;
         continue;
       }
-      if (kind == NodeKind::chance) {
-        game_.apply_outcome(after, outcome);
-        kind = game_.kind(after);
-      }
-      id = add_node(kind, id, edge, outcome);
+      id = add_node(kind, id, edge, which);
       table_[slot] = static_cast<uint16_t>(id);
-      if (kind != NodeKind::terminal) {
+      if (kShared) history(id) = past;
+      if (kind == NodeKind::decision) {
+        if (kShared) keep_path(id);
         counters_.depth += depth;
         leaf_ = id;
         return Step::leaf;
@@ -107,15 +184,19 @@ Tree::Step Tree::select() {
 // Undoes the selection that ended at a waiting leaf.
 void Tree::give_back(NodeId leaf) {
   --started_;
-  for (NodeId id = leaf; id != root_;) {
-    const Node& child = at(id);
-    const Edges edge_rows = edges(at(child.parent));
-    const int edge = child.parent_edge;
+  auto undo = [&](const Node& node, int edge) {
+    const Edges edge_rows = edges(node);
     edge_rows.visits[edge] -= 1.0F;
     edge_rows.sums[edge] += loss_;
     if (edge_rows.visits[edge] == 0.0F) *edge_rows.prior_visited -= edge_rows.priors[edge];
-    id = child.parent;
+  };
+  if (below_ == Below::shared) {
+    for (uint64_t i = path_[0]; i > 0; --i)
+      undo(at(static_cast<NodeId>(path_[i] >> 16)), static_cast<int>(path_[i] & 65535));
+    return;
   }
+  for (NodeId id = leaf; id != root_; id = at(id).parent)
+    undo(at(at(id).parent), at(id).parent_edge);
 }
 
 void Tree::expand(NodeId leaf, const float* logits, const float* values, bool finite) {
@@ -129,6 +210,7 @@ void Tree::expand(NodeId leaf, const float* logits, const float* values, bool fi
     return;
   }
   ++counters_.expansions;
+  const uint32_t path = node.block;  // of a shared node
   if (finite || all_finite(logits, static_cast<size_t>(count))) {
     node.block = take_block(logit_words(static_cast<size_t>(count)));
     copy_row(blocks_.floats(node.block), logits, count);
@@ -137,7 +219,10 @@ void Tree::expand(NodeId leaf, const float* logits, const float* values, bool fi
     ++counters_.fallbacks;
     node.status = Status::level;
   }
-  backup(leaf, values);
+  if (below_ == Below::shared)
+    backup(leaf, values, blocks_.word(path));
+  else
+    backup(leaf, values);
 }
 
 void Tree::expand_uniform(NodeId leaf) {
@@ -147,8 +232,12 @@ void Tree::expand_uniform(NodeId leaf) {
     return;
   }
   ++counters_.expansions;
-  at(leaf).status = Status::level;
-  backup(leaf, values);
+  Node& node = at(leaf);
+  node.status = Status::level;
+  if (below_ == Below::shared)
+    backup(leaf, values, blocks_.word(node.block));
+  else
+    backup(leaf, values);
 }
 
 void Tree::answer_root(const float* values, bool sound) {
@@ -176,6 +265,28 @@ void Tree::backup(NodeId leaf, const float* values) {
     if (node.parent == root_) root_row(kSquares)[node.parent_edge] += value * value;
     id = node.parent;
   }
+  end_simulation();
+}
+
+// The same by the way that the simulation took.
+void Tree::backup(NodeId leaf, const float* values, const uint64_t* path) {
+  Node& end = at(leaf);
+  ++end.visits;
+  end.value_sum += values[end.seat];
+  for (uint64_t i = path[0]; i > 0; --i) {
+    const auto id = static_cast<NodeId>(path[i] >> 16);
+    const auto edge = static_cast<size_t>(path[i] & 65535);
+    Node& node = at(id);
+    const float value = values[node.seat];
+    ++node.visits;
+    node.value_sum += value;
+    edges(node).sums[edge] += loss_ + value;
+    if (id == root_) root_row(kSquares)[edge] += value * value;
+  }
+  end_simulation();
+}
+
+void Tree::end_simulation() {
   ++finished_;
   ++counters_.simulations;
   if (finished_ == budget_) {

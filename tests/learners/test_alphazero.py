@@ -37,6 +37,7 @@ def make_rows(count=64, seed=0):
         policy=np.array(policy, np.float32),
         value=value,
         margin=np.tanh(observations[:, 1]),
+        players=np.full(count, 2, np.int32),
         root_value=np.tanh(observations[:, 2]),
         searched=np.ones(count, np.uint8),
     )

@@ -152,7 +152,7 @@ def test_shards_hold_fixed_ranges_and_the_rest_is_the_tail(chunks, records):
     assert store.window().digest() == records.digest()
     meta = json.loads(disk.files["replay/shard_000002.meta.json"])
     assert (meta["first_game"], meta["end_game"], meta["games"]) == (32, 48, 16)
-    assert meta["ruleset_id"] == GAME.rules_id and meta["protocol_version"] == 1
+    assert meta["ruleset_id"] == GAME.rules_id and meta["protocol_version"] == 2
 
 
 def test_bytes_never_depend_on_when_games_arrived_or_were_flushed(chunks, records):

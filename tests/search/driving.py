@@ -127,7 +127,13 @@ class Drive:
                     continue
                 batch = LeafBatch.allocate(self.game, self.slots.rows, self.slots.legal_capacity)
                 self.slots.bind(
-                    group, player, batch.observations, batch.seats, batch.legal, batch.offsets
+                    group,
+                    player,
+                    batch.observations,
+                    batch.seats,
+                    batch.legal,
+                    batch.offsets,
+                    batch.players,
                 )
                 self.batches[group, player] = batch
 

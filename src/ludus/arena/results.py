@@ -47,12 +47,15 @@ def game_digests(columns: Columns) -> npt.NDArray[np.uint64]:
     """
     ends = np.cumsum(columns["plies"], dtype=np.int64)
     actions = np.ascontiguousarray(columns["action"], dtype="<u2")
-    outcomes = np.ascontiguousarray(columns["outcome"], dtype="<i2")
+    outcomes = np.asarray(columns["outcome"])
     out = np.zeros(len(ends), dtype=np.uint64)
     start = 0
     for i, end in enumerate(ends.tolist()):
         digest = hashlib.blake2b(actions[start:end].tobytes(), digest_size=8)
-        digest.update(outcomes[start:end].tobytes())
+        mine = outcomes[start:end]
+        # 16 bits where they will do: digests of stored matches are of that width.
+        narrow = bool((mine < 2**15).all())
+        digest.update(mine.astype("<i2" if narrow else "<i4").tobytes())
         digest.update(int(columns["opening"][i]).to_bytes(4, "little", signed=True))
         out[i] = int.from_bytes(digest.digest(), "little")
         start = end

@@ -26,16 +26,19 @@ class LeafBatch:
     Attributes:
         observations: f32[rows, observation_size], each from the view of the seat to move.
         seats: i32[rows], the seat to move.
+        players: i32[rows], the seats in play, the first ones; 0: all (and in rows without a leaf).
         legal: i32[capacity], flat ``row * num_actions + action``; the spare end holds 0.
         offsets: i32[rows + 1], the entries of a row in ``legal``; the last one is their number.
         logits: f32[capacity], the answer: raw policy logits of the entries of ``legal``.
-        values: f32[rows, seats], the answer: value for every seat, in seat order, in [-1, 1].
+        values: f32[rows, seats], the answer: value for every seat, in seat order, in [-1, 1]; 0
+            for seats that are not in play.
         num_actions: size of the action space.
         cache: views of these arrays that an evaluator keeps, by its own key.
     """
 
     observations: npt.NDArray[np.float32]
     seats: npt.NDArray[np.int32]
+    players: npt.NDArray[np.int32]
     legal: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int32]
     logits: npt.NDArray[np.float32]
@@ -85,6 +88,7 @@ class LeafBatch:
         return cls(
             observations=_aligned_zeros(rows * inputs).reshape(rows, inputs),
             seats=np.zeros(rows, np.int32),
+            players=np.zeros(rows, np.int32),
             legal=np.zeros(capacity, np.int32),
             offsets=np.zeros(rows + 1, np.int32),
             logits=np.zeros(capacity, np.float32),
@@ -128,6 +132,8 @@ class LeafBatch:
         self.observations[count:] = 0.0
         self.seats[:count] = source.seats[rows]
         self.seats[count:] = 0
+        self.players[:count] = source.players[rows]
+        self.players[count:] = 0
         begin = source.offsets[rows].astype(np.int64)
         entries = source.offsets[rows + 1] - begin
         self.offsets[1 : count + 1] = np.cumsum(entries)

@@ -25,7 +25,7 @@ class _Scratch(threading.local):
 
 
 class CachedEvaluator:
-    """Remembers answers by weights, observation, seat and legal actions.
+    """Remembers answers by weights, observation, seat, players and legal actions.
 
     Rows that are not known are put together at the front of a batch of the same shape and given to
     the inner evaluator, so every answer has the bits that the shape gives; it is not called when
@@ -164,13 +164,14 @@ class CachedEvaluator:
 
 
 def _keys(batch: LeafBatch, rows: npt.NDArray[np.int64], weights_id: str) -> list[bytes]:
-    """128 bits of each row's weights, seat, observation and legal actions."""
+    """128 bits of each row's weights, seat, players, observation and legal actions."""
     start = hashlib.blake2b(weights_id.encode(), digest_size=16)
     actions = batch.legal[: batch.used] % batch.num_actions
     keys = []
     for row in rows:
         digest = start.copy()
         digest.update(batch.seats[row : row + 1].data)
+        digest.update(batch.players[row : row + 1].data)
         digest.update(batch.observations[row].data)
         digest.update(actions[batch.offsets[row] : batch.offsets[row + 1]].data)
         keys.append(digest.digest())

@@ -47,7 +47,8 @@ class NetworkEvaluator:
         bounded: values are those of tanh, so nobody needs to look whether they are in [-1, 1].
 
     Values: the network speaks from the view of the seat to move; the answer is in seat order,
-    ``[v, -v]`` or ``[-v, v]`` for two seats.
+    ``[v, -v]`` or ``[-v, v]`` for two seats. With more, output k is that of seat (mover + k) mod
+    players, and seats that are not in play get 0.
     """
 
     bounded = True
@@ -123,6 +124,7 @@ class NetworkEvaluator:
             batch.offsets,
             batch.logits,
             batch.values,
+            batch.players,
         )
         loaded.give_back(rows, runner)
         if not finite:

@@ -22,8 +22,8 @@ class Losses:
     Attributes:
         policy: mean cross-entropy in nats over the rows with a policy target; at least
             ``target_entropy``.
-        value: mean squared error.
-        margin: mean squared error; 0 for a network without a margin head.
+        value: mean squared error; of a row the mean over its seats in play.
+        margin: likewise; 0 for a network without a margin head.
         entropy: mean entropy of the network's policy over the rows with a policy target; 0 unless
             asked for.
         target_entropy: mean entropy of the targets over those rows; 0 unless asked for.
@@ -53,13 +53,14 @@ def alphazero_losses(
 
     Args:
         fused: f32[n, columns], a network's raw output: policy logits, value and margin before
-            their tanh, unused columns. The only softmax is the one in here, over legal actions.
+            their tanh (each one column, or with more than two seats one a seat, mover first),
+            unused columns. The only softmax is the one in here, over legal actions.
         rows: targets.
         actions: columns of policy logits.
-        margin: whether a margin column follows the value's.
+        margin: whether margin columns follow the value's.
         value_weight: of the value's term.
         margin_weight: of the margin's term.
-        value_mix: share of ``rows.root_value`` in the value target.
+        value_mix: share of ``rows.root_value`` in the mover's value target.
         entropies: whether to work out the entropies.
 
     Returns:
@@ -81,5 +82,6 @@ def alphazero_losses(
         margin_weight,
         value_mix,
         entropies,
+        rows.value.shape[1] if rows.value.ndim == 2 else 1,
     )
     return Losses(**terms), gradient

@@ -41,7 +41,15 @@ class Asking:
             slots.bind(group, index)
             return
         batch = self._batch = LeafBatch.allocate(game, slots.rows, slots.legal_capacity)
-        slots.bind(group, index, batch.observations, batch.seats, batch.legal, batch.offsets)
+        slots.bind(
+            group,
+            index,
+            batch.observations,
+            batch.seats,
+            batch.legal,
+            batch.offsets,
+            batch.players,
+        )
 
     def turn(self) -> tuple[int, float]:
         """Ask once; returns the leaves that were answered and the seconds in the evaluator.

@@ -35,7 +35,7 @@ _PLY_COLUMNS: dict[str, type[np.generic]] = {
     "action": np.uint16,
     "seat": np.uint8,
     "kind": np.uint8,
-    "outcome": np.int16,
+    "outcome": np.int32,
     "flags": np.uint8,
     "rule": np.uint8,
     "temperature": np.float16,
@@ -55,6 +55,14 @@ COLUMN_TYPES = {**_GAME_COLUMNS, **_SEAT_COLUMNS, **_PLY_COLUMNS, **_EDGE_COLUMN
 PLY_BYTES = sum(np.dtype(kind).itemsize for kind in _PLY_COLUMNS.values())
 EDGE_BYTES = sum(np.dtype(kind).itemsize for kind in _EDGE_COLUMNS.values())
 """Of a stored ply, and of each legal action of a searched one."""
+
+
+def _current(columns: Columns) -> dict[str, Array]:
+    """Columns of any version that can be read as those of today: outcomes had 16 bits in 1."""
+    out = dict(columns)
+    if "outcome" in out and out["outcome"].dtype == np.int16:
+        out["outcome"] = out["outcome"].astype(np.int32)
+    return out
 
 
 def _starts(counts: Array) -> npt.NDArray[np.int64]:
@@ -88,12 +96,12 @@ class GameRecords:
         """Take columns whose names, types and lengths agree.
 
         Args:
-            columns: exactly the names of :data:`COLUMN_TYPES`.
+            columns: exactly the names of :data:`COLUMN_TYPES`; those of format 1 are converted.
 
         Raises:
             CorruptError: a column is missing, unknown, of another type or length.
         """
-        object.__setattr__(self, "columns", dict(columns))
+        object.__setattr__(self, "columns", _current(columns))
         self._check_shapes()
 
     def _check_shapes(self) -> None:

@@ -25,9 +25,14 @@ class TrainingRows:
         legal: i32[k], flat ``row * num_actions + action`` over the search's legal actions.
         offsets: i32[n + 1], the entries of a row in ``legal`` and ``policy``.
         policy: f32[k], target; sums to 1 over each row.
-        value: f32[n], return of the mover, in [-1, 1].
-        margin: f32[n], tanh of the mover's final margin in points over the game's scale.
-        root_value: f32[n], value that the search found, mover's view; ``value`` where none ran.
+        value: f32[n], return of the mover, in [-1, 1]; with more than two seats f32[n, seats],
+            column k of a row that of seat (mover + k) mod players, 0 behind. Where a game has
+            stages (rounds of cards), of the row's stage.
+        margin: of the shape of ``value``: tanh of the final margin in points over the game's
+            scale, or what the stage has as its margin.
+        players: i32[n], seats in play.
+        root_value: f32[n], value that the search found, mover's view; its ``value`` where none
+            ran.
         searched: u8[n], 0 where ``policy`` is uniform and must not be learned: no search ran, or
             one on the small budget of the playout cap.
     """
@@ -38,6 +43,7 @@ class TrainingRows:
     policy: npt.NDArray[np.float32]
     value: npt.NDArray[np.float32]
     margin: npt.NDArray[np.float32]
+    players: npt.NDArray[np.int32]
     root_value: npt.NDArray[np.float32]
     searched: npt.NDArray[np.uint8]
 
@@ -61,13 +67,15 @@ def row_buffers(game: _core.Game, count: int) -> TrainingRows:
         game: gives the sizes.
         count: rows; ``legal`` and ``policy`` have as many entries as these can need at most.
     """
+    values = (count, game.num_seats) if game.num_seats > 2 else (count,)
     return TrainingRows(
         observations=_aligned((count, game.observation_size), np.float32),
         legal=_aligned((count * game.max_legal,), np.int32),
         offsets=_aligned((count + 1,), np.int32),
         policy=_aligned((count * game.max_legal,), np.float32),
-        value=_aligned((count,), np.float32),
-        margin=_aligned((count,), np.float32),
+        value=_aligned(values, np.float32),
+        margin=_aligned(values, np.float32),
+        players=_aligned((count,), np.int32),
         root_value=_aligned((count,), np.float32),
         searched=_aligned((count,), np.uint8),
     )
@@ -135,7 +143,8 @@ def audit_rows(rows: TrainingRows, num_actions: int) -> dict[str, int]:
         ("margin", rows.margin),
         ("root value", rows.root_value),
     ):
-        refuse(~(np.abs(target) <= 1.0), f"has a {name} outside [-1, 1]")
+        bad = ~(np.abs(target) <= 1.0)
+        refuse(bad.any(1) if bad.ndim == 2 else bad, f"has a {name} outside [-1, 1]")
     return {
         "rows": count,
         "searched": int(np.count_nonzero(rows.searched)),

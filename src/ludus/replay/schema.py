@@ -8,8 +8,11 @@ from typing import Any
 from ludus.errors import VersionError
 from ludus.nets import GameShape
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the columns of game records and of the files that hold them."""
+
+READABLE_VERSIONS = (1, 2)
+"""Versions that are read: in 1 outcomes of chance events had 16 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +66,13 @@ class ReplaySchema:
             where: name of its file, for the sentence.
 
         Raises:
-            VersionError: a field is missing or differs; the sentence names both values.
+            VersionError: a field is missing or differs; the sentence names both values. A
+                protocol_version need only be one that can be read.
         """
         for key, wanted in self.as_json().items():
             have = found.get(key) if isinstance(found, dict) else None
+            if key == "protocol_version" and have in READABLE_VERSIONS:
+                continue
             if have != wanted:
                 raise VersionError(
                     f"replay {where} has {key} {have!r}, but this run needs {wanted!r}"

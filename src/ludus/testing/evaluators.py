@@ -33,7 +33,7 @@ def check_evaluator(
     where = f"batch of {rows} rows"
     require(name, where, bool(evaluator.weights_id), "weights_id is empty: weights need a name")
     batch = random_batch(game, rows, seed)
-    inputs = [batch.observations, batch.seats, batch.legal, batch.offsets]
+    inputs = [batch.observations, batch.seats, batch.players, batch.legal, batch.offsets]
     before = [array.copy() for array in inputs]
     batch.logits.fill(np.nan)
     batch.values.fill(np.nan)
