@@ -19,13 +19,13 @@ struct FusedOutput {
 // The arrays of a leaf batch that the answer needs, and those that take it.
 struct LeafAnswer {
   const int32_t* seats = nullptr;    // [rows], seat to move
-  const int32_t* players = nullptr;  // [rows], seats in play, the first ones; 0, or null: all
   const int32_t* legal = nullptr;    // [capacity], row * num_actions + action
   const int32_t* offsets = nullptr;  // [rows + 1] into legal and logits
   size_t capacity = 0;
   size_t num_seats = 0;
   float* logits = nullptr;  // [capacity], out: of the entries of `legal`
   float* values = nullptr;  // [rows, num_seats], out: in seat order, in [-1, 1]; 0: not in play
+  const int32_t* players = nullptr;  // [rows], seats in play, the first ones; 0, or null: all
 };
 
 // Gathers the logits of the legal actions, and turns value and margin into values of all seats:

@@ -99,6 +99,7 @@ def test_losses_by_hand():
         policy=np.array([0.25, 0.75, 1.0], np.float32),
         value=np.array([1.0, -1.0], np.float32),
         margin=np.array([0.5, 0.0], np.float32),
+        players=np.array([2, 2], np.int32),
         root_value=np.array([0.0, 0.0], np.float32),
         searched=np.array([1, 0], np.uint8),
     )
