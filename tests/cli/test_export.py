@@ -1,5 +1,6 @@
 """`ludus export`: an ONNX model that says what the network says."""
 
+import itertools
 import json
 
 import numpy as np
@@ -37,7 +38,7 @@ def test_another_program_gets_the_same_numbers(run, tmp_path, capsys):
         assert np.allclose(fused, net.fused(torch.from_numpy(rows)).numpy(), atol=1e-5)
     spans = sorted(about["columns"].values())
     assert spans[0][0] == 0
-    assert all(one[1] == two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one[1] == two[0] for one, two in itertools.pairwise(spans))
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ class Figures:
 
     def _play(self, view: Mapping[str, Any]) -> dict[str, float | None]:
         past, session = self._past, self._session
-        names = ("policy_entropy", "policy_max", "confident_share", "fallback_rate")
-        names += ("budget", "worlds")
+        roots = ("policy_entropy", "policy_max", "confident_share", "fallback_rate")
+        names = (*roots, "budget", "worlds")
         scores = past.number("selfplay", "mean_score") if session.entry.has_scores else None
         health = past.health() or {}
         return {
