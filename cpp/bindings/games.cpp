@@ -60,23 +60,48 @@ const PythonGame& require_own(const PyState& s) {
   return *own;
 }
 
+void require_player(const PyState& s, int seat) {
+  require_seat(s, seat);
+  const int players = s.game->players(s.state.bytes);
+  require(seat < players, "Seat " + std::to_string(seat) + " is empty: this game has " +
+                              std::to_string(players) + " players.");
+}
+
+void require_hidden(const PyState& s, const char* what) {
+  require(s.game->info().has_hidden, std::string(what) + " is for hidden information, and " +
+                                         s.game->info().name + " has none.");
+  require(!s.game->info().interpreted, std::string(what) + " asks compiled rules; " +
+                                           s.game->info().name + " is written in Python.");
+}
+
+void require_listed(const PyState& s) {
+  require(!s.game->info().sampled_chance,
+          "The chance outcomes of " + s.game->info().name +
+              " are too many to be listed: draw(seed) gives one, is_outcome() judges one.");
+}
+
+// Whether an outcome can happen at this chance event, listed or sampled.
+bool can_happen(const PyState& s, int outcome) {
+  if (s.game->info().sampled_chance) return s.game->is_outcome(s.state.bytes, outcome);
+  std::vector<int32_t> ids(static_cast<size_t>(s.game->info().max_outcomes));
+  std::vector<double> probabilities(ids.size());
+  const int count = s.game->outcomes(s.state.bytes, ids.data(), probabilities.data());
+  return std::find(ids.begin(), ids.begin() + count, outcome) != ids.begin() + count;
+}
+
+// At the end of a stage: of the game, or where the chance is sampled that begins the next one.
+void require_stage_end(const PyState& s, const char* what) {
+  const bool sampled = s.game->info().sampled_chance;
+  if (!sampled || s.game->kind(s.state.bytes) != NodeKind::chance)
+    require_kind(s, NodeKind::terminal, what);
+}
+
 template <class F>
 NumpyArray<float> by_seat(const PyState& s, F&& fill) {
   std::vector<float> out(static_cast<size_t>(s.game->info().num_seats));
   const Access access(*s.game, Access::Call::brief);
   fill(out.data());
   return to_numpy(std::move(out));
-}
-
-Purpose purpose_named(const std::string& name) {
-  const std::pair<const char*, Purpose> names[] = {
-      {"chance", Purpose::chance},   {"search", Purpose::search},   {"action", Purpose::action},
-      {"player", Purpose::player},   {"episode", Purpose::episode}, {"training", Purpose::training},
-      {"weights", Purpose::weights},
-  };
-  for (const auto& [known, purpose] : names)
-    if (name == known) return purpose;
-  throw InputError("There is no purpose '" + name + "' of random numbers.");
 }
 
 }  // namespace
@@ -106,6 +131,7 @@ void bind_games(nb::module_& m) {
                    [](const PyGame& g) { return g.game->info().action_space_id; })
       .def_prop_ro("has_chance", [](const PyGame& g) { return g.game->info().has_chance; })
       .def_prop_ro("has_hidden", [](const PyGame& g) { return g.game->info().has_hidden; })
+      .def_prop_ro("sampled_chance", [](const PyGame& g) { return g.game->info().sampled_chance; })
       .def_prop_ro("interpreted", [](const PyGame& g) { return g.game->info().interpreted; })
       .def_prop_ro("ended_are_leaves",
                    [](const PyGame& g) { return g.game->info().ended_are_leaves; })
@@ -148,6 +174,7 @@ void bind_games(nb::module_& m) {
       .def_prop_ro("game", [](const PyState& s) { return PyGame{s.game}; })
       .def_prop_ro("kind", [](const PyState& s) { return kind_name(s.game->kind(s.state.bytes)); })
       .def_prop_ro("seat", [](const PyState& s) { return s.game->seat(s.state.bytes); })
+      .def_prop_ro("players", [](const PyState& s) { return s.game->players(s.state.bytes); })
       .def_prop_ro("decision_kind",
                    [](const PyState& s) {
                      require_kind(s, NodeKind::decision, "A decision kind");
@@ -190,6 +217,7 @@ void bind_games(nb::module_& m) {
       .def("outcomes",
            [](const PyState& s) {
              require_kind(s, NodeKind::chance, "An outcome");
+             require_listed(s);
              std::vector<int32_t> ids(static_cast<size_t>(s.game->info().max_outcomes));
              std::vector<double> probabilities(ids.size());
              const auto count = static_cast<size_t>(
@@ -202,15 +230,19 @@ void bind_games(nb::module_& m) {
           "apply_outcome",
           [](PyState& s, int outcome) {
             require_kind(s, NodeKind::chance, "An outcome");
-            std::vector<int32_t> ids(static_cast<size_t>(s.game->info().max_outcomes));
-            std::vector<double> probabilities(ids.size());
-            const int count = s.game->outcomes(s.state.bytes, ids.data(), probabilities.data());
-            require(std::find(ids.begin(), ids.begin() + count, outcome) != ids.begin() + count,
+            require(can_happen(s, outcome),
                     "Outcome " + std::to_string(outcome) + " cannot happen here.");
             const Access access(*s.game, Access::Call::brief);
             tidy(*s.game);
             s.game->apply_outcome(s.state.bytes, outcome);
             s.moved();
+          },
+          nb::arg("outcome"))
+      .def(
+          "is_outcome",
+          [](const PyState& s, int outcome) {
+            require_kind(s, NodeKind::chance, "An outcome");
+            return can_happen(s, outcome);
           },
           nb::arg("outcome"))
       .def(
@@ -230,6 +262,45 @@ void bind_games(nb::module_& m) {
              require_kind(s, NodeKind::terminal, "A margin");
              return by_seat(s, [&](float* out) { s.game->margins(s.state.bytes, out); });
            })
+      .def("stage_returns",
+           [](const PyState& s) {
+             require_stage_end(s, "A stage return");
+             return by_seat(s, [&](float* out) { s.game->stage_returns(s.state.bytes, out); });
+           })
+      .def("stage_margins",
+           [](const PyState& s) {
+             require_stage_end(s, "A stage margin");
+             return by_seat(s, [&](float* out) { s.game->stage_margins(s.state.bytes, out); });
+           })
+      .def(
+          "sample_world",
+          [](const PyState& s, int seat, uint64_t seed) {
+            require_hidden(s, "sample_world()");
+            require_player(s, seat);
+            PyState world = s;
+            Stream stream(seed, Purpose::search);
+            const int rejected =
+                s.game->sample_world(s.state.bytes, seat, stream, world.state.bytes);
+            world.moved();
+            return nb::make_tuple(std::move(world), rejected);
+          },
+          nb::arg("seat"), nb::arg("seed"))
+      .def(
+          "world_evidence",
+          [](const PyState& s, int seat) {
+            require_hidden(s, "world_evidence()");
+            require_player(s, seat);
+            return s.game->world_evidence(s.state.bytes, seat);
+          },
+          nb::arg("seat"))
+      .def(
+          "private_key",
+          [](const PyState& s, int seat) {
+            require_hidden(s, "private_key()");
+            require_player(s, seat);
+            return s.game->private_key(s.state.bytes, seat);
+          },
+          nb::arg("seat"))
       .def("scores",
            [](const PyState& s) {
              return by_seat(s, [&](float* out) { s.game->scores(s.state.bytes, out); });
@@ -286,39 +357,6 @@ void bind_games(nb::module_& m) {
         return perft(*game, start.bytes, depth, bulk);
       },
       nb::arg("state"), nb::arg("depth"), nb::arg("bulk") = true);
-
-  nb::class_<Stream>(m, "Stream")
-      .def(
-          "__init__",
-          [](Stream* self, uint64_t seed, const std::string& purpose, uint64_t game, uint32_t ply,
-             uint32_t event) { new (self) Stream(seed, purpose_named(purpose), game, ply, event); },
-          nb::arg("seed"), nb::arg("purpose"), nb::arg("game") = 0, nb::arg("ply") = 0,
-          nb::arg("event") = 0)
-      .def("next_u32", &Stream::next_u32)
-      .def("next_u64", &Stream::next_u64)
-      .def("uniform", &Stream::uniform)
-      .def(
-          "below",
-          [](Stream& self, uint32_t bound) {
-            require(bound > 0, "below() wants a bound above 0.");
-            return self.below(bound);
-          },
-          nb::arg("bound"))
-      .def("normal", &Stream::normal)
-      .def("gumbel", &Stream::gumbel)
-      .def(
-          "gamma",
-          [](Stream& self, double shape) {
-            require(shape > 0.0, "gamma() wants a shape above 0.");
-            return self.gamma(shape);
-          },
-          nb::arg("shape"));
-  m.def(
-      "derive_seed",
-      [](uint64_t seed, const std::string& purpose, uint64_t index) {
-        return derive_seed(seed, purpose_named(purpose), index);
-      },
-      nb::arg("seed"), nb::arg("purpose"), nb::arg("index"));
 }
 
 }  // namespace ludus

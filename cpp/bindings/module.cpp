@@ -12,6 +12,7 @@ namespace nb = nanobind;
 
 namespace ludus {
 void bind_games(nb::module_& m);
+void bind_random(nb::module_& m);
 void bind_slots(nb::module_& m);
 void bind_rows(nb::module_& m);
 void bind_answer(nb::module_& m);
@@ -42,6 +43,7 @@ NB_MODULE(_core, m) {
     }
   });
   ludus::bind_games(m);
+  ludus::bind_random(m);
   ludus::bind_slots(m);
   ludus::bind_rows(m);
   ludus::bind_answer(m);

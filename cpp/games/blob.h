@@ -73,8 +73,22 @@ struct State {
   uint8_t round;  // of the game, from 0
   Phase phase;
   std::array<uint8_t, 7> unused;
+  std::array<Cards, 3> by;  // who played the cards seen: bit c of by[k] is bit k of the seat
 };
-static_assert(sizeof(State) == 136);
+static_assert(sizeof(State) == 160);
+
+inline int next_seat(const State& state, int seat) {
+  return seat + 1 == state.players ? 0 : seat + 1;
+}
+// Cards that a seat has played in this round.
+inline Cards played_by(const State& state, int seat) {
+  Cards played = state.seen;
+  for (int plane = 0; plane < 3; ++plane) {
+    const Cards ones = state.by[static_cast<size_t>(plane)];
+    played &= (seat >> plane & 1) != 0 ? ones : ~ones;
+  }
+  return played;
+}
 
 // What a deal number says beside the hands.
 struct Setup {
@@ -129,9 +143,24 @@ inline int round_points(const State& state, int seat) {
   return state.won[s] == state.bids[s] ? kMadePoints + state.bids[s] : 0;
 }
 
+// What a seat sees, kObservation floats; zeros for a seat that nobody sits on.
+void observe(const State& state, int seat, bool dealer_bound, float* out);
+// Throws InputError, in one sentence, for bytes that are no position under these options.
+void validate(const State& state, const Options& options);
+
 // Draws the hands that `seat` cannot see, uniformly from all that fit what everybody has seen: the
 // cards played, the sizes of the hands, the suits that seats lack. Returns the draws thrown away.
 int sample_world(const State& state, int seat, Stream& stream, State& world);
+// Draws them in another way, slower and never in vain.
+void count_world(const State& state, int seat, Stream& stream, State& world);
+// Draws thrown away by sample_world before it counts.
+inline constexpr int kMostRejected = 16;
+
+// Tricks that a hand, as it was dealt, takes on average: a count of high cards and trumps.
+double expected_tricks(const State& state, Cards hand);
+// Logarithm, up to a constant, of how likely the others would have bid as they did with the hands
+// that they were dealt in this world.
+double world_evidence(const State& world, int seat, bool dealer_bound);
 
 std::shared_ptr<const Game> make_game(const std::string& options);
 

@@ -68,6 +68,10 @@ uint64_t count_leaves(const Game& game, const void* state, int depth,
     path.pop_back();
   };
   if (kind == NodeKind::chance) {
+    if (game.info().sampled_chance)
+      throw InputError("The chance outcomes of " + game.info().name +
+                       " are too many to be counted: start behind the chance event, and stay "
+                       "above the next.");
     std::vector<int32_t> ids(static_cast<size_t>(game.info().max_outcomes));
     std::vector<double> probabilities(ids.size());
     const int count = game.outcomes(state, ids.data(), probabilities.data());

@@ -15,7 +15,9 @@ PlayoutCounts random_playouts(const Game& game, uint64_t games, uint64_t seed) {
     game.initial(state);
     for (NodeKind kind = game.kind(state); kind != NodeKind::terminal; kind = game.kind(state)) {
       if (kind == NodeKind::chance) {
-        game.apply_outcome(state, game.outcome_at(state, stream.uniform()));
+        const int outcome = game.info().sampled_chance ? game.draw(state, stream.next_u64())
+                                                       : game.outcome_at(state, stream.uniform());
+        game.apply_outcome(state, outcome);
         ++counts.chance_events;
         continue;
       }

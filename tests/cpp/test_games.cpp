@@ -43,6 +43,12 @@ class Walk {
  private:
   void chance() {
     const ludus::GameInfo& info = game_.info();
+    if (info.sampled_chance) {
+      const int sampled = game_.draw(&state_, seed_);
+      assert(sampled == game_.draw(&state_, seed_) && game_.is_outcome(&state_, sampled));
+      game_.apply_outcome(&state_, sampled);
+      return;
+    }
     std::vector<int32_t> ids(static_cast<size_t>(info.max_outcomes));
     std::vector<double> probabilities(ids.size());
     const int count = game_.outcomes(&state_, ids.data(), probabilities.data());
@@ -94,10 +100,13 @@ class Walk {
     game_.returns(&state_, returns.data());
     game_.margins(&state_, margins.data());
     game_.scores(&state_, scores.data());
-    assert(std::accumulate(returns.begin(), returns.end(), 0.0F) == 0.0F);
+    const auto players = static_cast<size_t>(game_.players(&state_));
+    assert(seats > 2 || std::accumulate(returns.begin(), returns.end(), 0.0F) == 0.0F);
     for (size_t i = 0; i < seats; ++i) {
       assert(std::abs(returns[i]) <= 1 && std::abs(margins[i]) <= 1);
-      if (returns[i] != 0) assert(std::signbit(returns[i]) == std::signbit(margins[i]));
+      assert(i < players || (returns[i] == 0 && margins[i] == 0 && scores[i] == 0));
+      if (seats == 2 && returns[i] != 0)
+        assert(std::signbit(returns[i]) == std::signbit(margins[i]));
     }
   }
 

@@ -139,9 +139,11 @@ def _facts(entry: GameEntry) -> list[tuple[str, object]]:
     rules = entry.rules
     shape = " x ".join(str(size) for size in rules.observation_shape)
     chance = f"at most {rules.max_outcomes} outcomes" if rules.has_chance else "none"
+    if rules.sampled_chance:
+        chance = f"sampled, of {rules.max_outcomes} outcomes"
     hidden = "nothing"
     if rules.has_hidden:
-        worlds = hasattr(entry.own, "sample_world")
+        worlds = entry.own is None or hasattr(entry.own, "sample_world")
         hidden = "yes" if worlds else "yes; leaks are not looked for without sample_world()"
     return [
         ("seats", rules.num_seats),

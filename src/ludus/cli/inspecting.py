@@ -47,6 +47,8 @@ def position_text(document: Mapping[str, Any], top: int) -> str:
     if document["kind"] == "terminal":
         return "\n".join([*lines, f"the game is over: returns {document['returns']}"])
     if document["kind"] == "chance":
+        if not document["outcomes"]:
+            return "\n".join([*lines, "chance moves; its outcomes are too many to be listed"])
         lines.append(f"chance moves for seat {document['seat']}; the likeliest outcomes:")
         rows = [(one["text"], f"{one['probability']:.4f}") for one in document["outcomes"]]
         return "\n".join([*lines, _indent(table(("outcome", "probability"), rows))])

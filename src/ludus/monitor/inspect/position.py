@@ -39,7 +39,7 @@ def describe_position(
         prior entropy), ``search`` (value, action, simulations, ``edges`` most visited first);
         of a player who judges ``analysis`` instead (its lines, best first: action, text, value in
         points ahead for the seat that decides, depth, exact, nodes);
-        ``outcomes`` at a chance event, ``returns`` and ``scores`` at the end.
+        ``outcomes`` at a chance event (none if sampled), ``returns`` and ``scores`` at the end.
     """
     found: dict[str, Any] = {
         "game": entry.name,
@@ -92,6 +92,8 @@ def describe_position(
 
 
 def _outcomes(entry: GameEntry, state: _core.State) -> list[dict[str, Any]]:
+    if entry.rules.sampled_chance:  # too many to be listed
+        return []
     numbers, shares = state.outcomes()
     order = np.argsort(-np.asarray(shares), kind="stable")[:_CHANCES]
     return [
