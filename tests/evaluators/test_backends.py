@@ -6,8 +6,9 @@ import threading
 import numpy as np
 import pytest
 import torch
-from tests.nets.boards import BOARD
+from tests.nets.boards import BOARD, DUEL, HANDS
 from tests.nets.test_tower import lively
+from tests.nets.test_transformer import lively as lively_transformer
 
 from ludus import _core, nets
 from ludus.errors import ConfigError, NumericsError
@@ -47,7 +48,7 @@ def one_thread():
 
 
 def networks():
-    """An MLP with biases and a tower, each with its game."""
+    """An MLP with biases, a tower and a transformer, each with its game."""
     mlp = nets.build(GAME, hidden=128, blocks=2, seed=1)
     random = np.random.default_rng(1)
     arrays = {
@@ -55,7 +56,11 @@ def networks():
         for name, array in nets.arrays_of(mlp).items()
     }
     nets.load_arrays(mlp, arrays)
-    return [(mlp, GAME), (lively(channels=32, head_channels=8), BOARD)]
+    return [
+        (mlp, GAME),
+        (lively(channels=32, head_channels=8), BOARD),
+        (lively_transformer(DUEL, tokens=HANDS, loud=0.05), DUEL),
+    ]
 
 
 def answer(evaluator, game, rows=ROWS):

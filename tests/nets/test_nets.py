@@ -47,6 +47,23 @@ def test_more_than_two_seats_have_a_value_each():
     assert net(torch.randn(64, 96))[1].shape == (64, 4)
 
 
+def test_blob_has_a_value_and_a_margin_for_each_of_eight_seats_mover_first():
+    game = _core.game("blob")
+    net = nets.build(game, hidden=32, blocks=1, seed=2)
+    assert (net.value_columns, net.columns) == (8, 128)  # 66 + 8 + 8 = 82
+    observations = torch.randn(64, 256)
+    with torch.inference_mode():
+        fused = net.fused(observations)
+        logits, value, margin = net(observations)
+    assert (logits.shape, value.shape, margin.shape) == ((64, 66), (64, 8), (64, 8))
+    assert torch.equal(value, torch.tanh(fused[:, 66:74]))
+    assert torch.equal(margin, torch.tanh(fused[:, 74:82]))
+    meta = nets.describe(net, game)
+    again = nets.from_arrays(game, nets.arrays_of(net), meta)
+    assert torch.equal(again.fused(observations), net.fused(observations))
+    assert nets.build(game, hidden=32, margin=False).columns == 128  # 74
+
+
 def test_weights_follow_from_the_seed_and_leave_the_global_generator_alone():
     torch.manual_seed(1)
     before = torch.get_rng_state()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tests.nets.boards import BOARD
 from tests.nets.test_tower import lively
+from tests.nets.test_transformer import lively as lively_transformer
 
 from ludus import _core, nets
 from ludus.errors import ConfigError
@@ -27,14 +28,16 @@ def test_without_the_package_there_is_a_sentence(monkeypatch):
         nets.build(GAME, hidden=32, blocks=0).to_onnx(64)
 
 
-@pytest.mark.parametrize("kind", ["residual_mlp", "residual_tower"])
+@pytest.mark.parametrize("kind", ["residual_mlp", "residual_tower", "token_transformer"])
 def test_the_model_computes_the_network(kind):
     onnx = pytest.importorskip("onnx")
     reference = pytest.importorskip("onnx.reference")
     if kind == "residual_mlp":
         net = nets.build(GAME, hidden=64, blocks=2, seed=1)
-    else:
+    elif kind == "residual_tower":
         net = lively()
+    else:
+        net = lively_transformer()
     data = net.to_onnx(3)
     assert data == net.to_onnx(3)
     model = onnx.load_from_string(data)

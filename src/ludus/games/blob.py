@@ -21,6 +21,7 @@ from ludus.games.blob_cards import (
     suit_of,
 )
 from ludus.games.blob_position import parse_position, position_text
+from ludus.games.blob_tokens import LAYOUT
 from ludus.games.blob_variant import OPTIONS, Variant
 from ludus.games.registry import GameEntry
 
@@ -156,6 +157,7 @@ def entry(options: str = "") -> GameEntry:
         units="games" if variant.games else "rounds",
         for_people="blob:players=4,play=games,highest=5",
         values_are="Points of the round",
+        tokens=LAYOUT,
     )
 
 

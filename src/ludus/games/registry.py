@@ -23,6 +23,7 @@ from ludus import _core
 from ludus.errors import GameError
 from ludus.games.formats import RecordFormat
 from ludus.games.game import Game, Symmetry
+from ludus.games.tokens import TokenLayout
 
 MODULES: Mapping[str, str] = {
     "blob": "ludus.games.blob",
@@ -87,6 +88,8 @@ class GameEntry:
             where nothing is hidden, and :attr:`render` draws for everybody.
         for_people: the specification that a person plays who names the game without options;
             left out: the game as it is.
+        tokens: how observations are cut into tokens, for networks of kind ``token_transformer``;
+            None for games that do not say.
         cap_plies: length at which a game is cut off instead of ended by its rules; None where that
             does not happen.
     """
@@ -121,6 +124,7 @@ class GameEntry:
     points_are: str = "points"
     fixed_total: float | None = None
     cap_plies: int | None = None
+    tokens: TokenLayout | None = None
     openings: Callable[[], npt.NDArray[np.uint16]] | None = None
     tables: (
         Callable[[Mapping[str, npt.NDArray[Any]], Mapping[str, Any], Mapping[str, str]], Chooser]

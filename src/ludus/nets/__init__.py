@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ludus.nets.mlp import ResidualMLP
     from ludus.nets.network import Network
     from ludus.nets.tower import ResidualTower
+    from ludus.nets.transformer import TokenTransformer
     from ludus.nets.weights import (
         Weights,
         arrays_of,
@@ -36,6 +37,7 @@ else:
             "mlp": ("ResidualMLP",),
             "network": ("Network",),
             "tower": ("ResidualTower",),
+            "transformer": ("TokenTransformer",),
             "weights": (
                 "Weights",
                 "arrays_of",
@@ -60,6 +62,7 @@ __all__ = [
     "Network",
     "ResidualMLP",
     "ResidualTower",
+    "TokenTransformer",
     "Weights",
     "arrays_of",
     "build",

@@ -22,6 +22,11 @@ class Network(nn.Module):
     margin head; then columns that stay unused. Training mode and inference mode compute the same
     function: there is no normalisation over a batch and no dropout.
 
+    With more than two seats, value and margin column k speak of seat ``(mover + k) mod players``,
+    where players are the seats in play (:meth:`ludus._core.Game.players`). Columns from players on
+    are those of nobody: the loss leaves them out, so they are never trained, and whoever reads an
+    answer ignores them. So one network plays with any number of players up to ``num_seats``.
+
     Attributes:
         spec: shape of the network.
         num_actions: A.
@@ -71,8 +76,8 @@ class Network(nn.Module):
 
         Returns:
             logits f32[B, A]; value and margin in [-1, 1] from the mover's view, f32[B], or
-            f32[B, seats] with the mover first when there are more than two seats. Without a
-            margin head the margin is all 0.
+            f32[B, seats] with the mover first when there are more than two seats (columns of seats
+            that are not in play mean nothing). Without a margin head the margin is all 0.
         """
         first, width = self.num_actions, self.value_columns
         value = torch.tanh(fused[:, first : first + width])

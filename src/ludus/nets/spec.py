@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ludus.errors import ConfigError, VersionError
+from ludus.games.tokens import TokenLayout
 
 CHECKPOINT_VERSION = 2
 """Version of the weights file and of its JSON neighbour, as written."""
@@ -71,6 +72,15 @@ _FIELDS: dict[str, dict[str, type]] = {
         "head_channels": int,
         "margin": bool,
     },
+    "token_transformer": {
+        "kind": str,
+        "hidden": int,
+        "width": int,
+        "heads": int,
+        "blocks": int,
+        "margin": bool,
+        "tokens": list,
+    },
 }
 """The fields that describe a network of each kind, with their types."""
 
@@ -83,6 +93,8 @@ _RANGES = {
     "channels": (8, 1024, 8),
     "head_channels": (1, 256, 1),
     "blocks": (0, 64, 1),
+    "width": (8, 1024, 8),
+    "heads": (1, 64, 1),
 }
 
 
@@ -91,12 +103,16 @@ class NetSpec:
     """Shape of a network; what is needed, besides the game, to build it again.
 
     Attributes:
-        kind: architecture: ``residual_mlp``, or ``residual_tower`` (3x3 convolutions) for games
-            whose observations are planes of a board.
-        hidden: MLP: width of the trunk, a multiple of 32, at most 8192.
+        kind: architecture: ``residual_mlp``, ``residual_tower`` (3x3 convolutions) for games
+            whose observations are planes of a board, or ``token_transformer`` (attention) for
+            games that say how theirs are cut into tokens.
+        hidden: MLP, transformer: width of the trunk, a multiple of 32, at most 8192.
         channels: tower: channels of the trunk, a multiple of 8, at most 1024.
         head_channels: tower: channels that are left before the output layer, 1 to 256.
-        blocks: residual blocks after the input layer, 0 to 64.
+        blocks: residual blocks after the input layer, 0 to 64; of attention in a transformer.
+        width: transformer: numbers of a token, a multiple of 8, at most 1024.
+        heads: transformer: of the attention, 1 to 64; a divisor of the width.
+        tokens: transformer: how observations are cut; None for the other kinds.
         margin: whether there is a head for the score margin.
     """
 
@@ -105,6 +121,9 @@ class NetSpec:
     channels: int = 64
     head_channels: int = 32
     blocks: int = 2
+    width: int = 32
+    heads: int = 2
+    tokens: TokenLayout | None = None
     margin: bool = True
 
     def __post_init__(self) -> None:
@@ -122,10 +141,23 @@ class NetSpec:
             if name in _FIELDS[self.kind] and not (low <= value <= high and value % multiple == 0):
                 what = "lie between" if multiple == 1 else f"be a multiple of {multiple} between"
                 raise ConfigError(f"network {name} = {value} must {what} {low} and {high}")
+        if self.kind == "token_transformer":
+            if self.width % self.heads:
+                raise ConfigError(
+                    f"network heads = {self.heads} must divide the width {self.width} of a token"
+                )
+            if self.tokens is None:
+                raise ConfigError(
+                    "a token_transformer needs a game that says how its observations are cut into "
+                    "tokens: use kind residual_mlp"
+                )
 
     def as_json(self) -> dict[str, Any]:
         """The fields that the kind has, as a JSON object."""
-        return {name: getattr(self, name) for name in _FIELDS[self.kind]}
+        found = {name: getattr(self, name) for name in _FIELDS[self.kind]}
+        if self.tokens is not None and "tokens" in found:
+            found["tokens"] = self.tokens.as_json()
+        return found
 
     @classmethod
     def from_json(cls, data: Any) -> NetSpec:
@@ -149,6 +181,8 @@ class NetSpec:
                 raise VersionError(
                     f"network field {name} = {data[name]!r} must be of type {kind.__name__}"
                 )
+        if "tokens" in expected:
+            return cls(**{**data, "tokens": TokenLayout.from_json(data["tokens"])})
         return cls(**data)
 
 

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors_numpy
 
 from ludus.errors import CorruptError, NumericsError, VersionError
+from ludus.games.tokens import TokenLayout
 from ludus.nets.mlp import ResidualMLP
 from ludus.nets.network import Network
 from ludus.nets.spec import (
@@ -28,6 +29,7 @@ from ludus.nets.spec import (
     schema_ids,
 )
 from ludus.nets.tower import ResidualTower
+from ludus.nets.transformer import TokenTransformer
 
 FloatArray = npt.NDArray[np.float32]
 """One tensor of weights."""
@@ -45,23 +47,31 @@ def build(
     kind: str = "residual_mlp",
     channels: int = 64,
     head_channels: int = 32,
+    width: int = 32,
+    heads: int = 2,
+    tokens: TokenLayout | None = None,
     seed: int = 0,
 ) -> Network:
     """Make a network for a game.
 
     Args:
         game: gives the sizes of observation and action space.
-        hidden: ``residual_mlp``: width of the trunk, a multiple of 32.
-        blocks: residual blocks.
+        hidden: ``residual_mlp``, ``token_transformer``: width of the trunk, a multiple of 32.
+        blocks: residual blocks, of attention in a transformer.
         margin: whether to have a head for the score margin.
-        kind: ``residual_mlp``, or ``residual_tower`` where observations are planes of a board.
+        kind: ``residual_mlp``, ``residual_tower`` where observations are planes of a board, or
+            ``token_transformer`` where ``tokens`` are given.
         channels: ``residual_tower``: channels of the trunk, a multiple of 8.
         head_channels: ``residual_tower``: channels before the output layer.
+        width: ``token_transformer``: numbers of a token, a multiple of 8.
+        heads: ``token_transformer``: of the attention, a divisor of the width.
+        tokens: ``token_transformer``: how observations are cut; the game's own layout
+            (:attr:`ludus.games.GameEntry.tokens`).
         seed: all weights follow from it.
 
     Raises:
         ConfigError: a kind, shape or seed that is not possible, or a tower for a game whose
-            observations have no planes.
+            observations have no planes, or a transformer without tokens that fit the game.
     """
     spec = NetSpec(
         kind=kind,
@@ -70,6 +80,9 @@ def build(
         margin=margin,
         channels=channels,
         head_channels=head_channels,
+        width=width,
+        heads=heads,
+        tokens=tokens if kind == "token_transformer" else None,
     )
     return of_spec(game, spec, seed=seed)
 
@@ -78,6 +91,8 @@ def of_spec(game: GameShape, spec: NetSpec, *, seed: int = 0) -> Network:
     """Make the network that a spec describes; see :func:`build`."""
     if spec.kind == "residual_tower":
         return ResidualTower(game, spec, seed=seed)
+    if spec.kind == "token_transformer":
+        return TokenTransformer(game, spec, seed=seed)
     return ResidualMLP(game, spec, seed=seed)
 
 

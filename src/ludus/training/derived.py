@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from ludus import _core
+from ludus.games.registry import MODULES, get_game
 from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
 from ludus.nets import Network, Weights, build, load_arrays
 from ludus.training.settings import Settings
 
 
 def make_network(rules: _core.Game, settings: Settings) -> Network:
-    """The run's first network: its weights follow from the run's seed."""
+    """The run's first network: its weights follow from the run's seed.
+
+    Raises:
+        ConfigError: a kind of network that the game has no observations for.
+    """
+    tokens = None
+    if settings.model.kind == "token_transformer" and rules.name in MODULES:
+        tokens = get_game(rules.name).tokens
     return build(
         rules,
         kind=settings.model.kind,
@@ -20,6 +28,9 @@ def make_network(rules: _core.Game, settings: Settings) -> Network:
         head_channels=settings.model.head_channels,
         blocks=settings.model.num_blocks,
         margin=settings.model.margin_head,
+        width=settings.model.token_dim,
+        heads=settings.model.num_heads,
+        tokens=tokens,
         seed=_core.derive_seed(settings.run.seed, "weights", 0),
     )
 

@@ -30,18 +30,29 @@ __all__ = ["MAX_SEED", "RunSettings", "Settings"]
 class ModelSettings(_Section):
     """Shape of the network."""
 
-    kind: Literal["residual_mlp", "residual_tower"] = Field(
+    kind: Literal["residual_mlp", "residual_tower", "token_transformer"] = Field(
         "residual_mlp",
-        description="Linear layers, or 3x3 convolutions for games on boards.",
+        description="Linear layers; 3x3 convolutions for games on boards; attention for games whose"
+        " observations are cut into tokens.",
     )
     hidden_dim: int = Field(
-        256, ge=32, le=8192, multiple_of=32, description="Width of the trunk (residual_mlp)."
+        256,
+        ge=32,
+        le=8192,
+        multiple_of=32,
+        description="Width of the trunk (residual_mlp, token_transformer).",
     )
     channels: int = Field(
         64, ge=8, le=1024, multiple_of=8, description="Channels of the trunk (residual_tower)."
     )
     head_channels: int = Field(
         32, ge=1, le=256, description="Channels before the output layer (residual_tower)."
+    )
+    token_dim: int = Field(
+        32, ge=8, le=1024, multiple_of=8, description="Numbers of a token (token_transformer)."
+    )
+    num_heads: int = Field(
+        2, ge=1, le=64, description="Heads of the attention, a divisor of token_dim."
     )
     num_blocks: int = Field(2, ge=0, le=64, description="Residual blocks after the input layer.")
     margin_head: bool = Field(True, description="Whether a head predicts the final score margin.")

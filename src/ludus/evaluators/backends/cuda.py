@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ludus.evaluators.backends.base import Array, Precision, Program, Runner
 from ludus.evaluators.backends.torch_cpu import (
+    ModuleProgram,
     TowerProgram,
     dtype_of,
     mlp_forward,
@@ -56,9 +57,11 @@ class _Program:
         self.net = net
         self.device = torch.device("cuda", torch.cuda.current_device())
         self._dtype = dtype_of(precision)
-        self._tower: TowerProgram | None = None
+        self._whole: TowerProgram | ModuleProgram | None = None
         if net.spec.kind == "residual_tower":
-            self._tower = TowerProgram(net, arrays, self._dtype, self.device)
+            self._whole = TowerProgram(net, arrays, self._dtype, self.device)
+        elif net.spec.kind != "residual_mlp":
+            self._whole = ModuleProgram(net, arrays, self._dtype, self.device)
         else:
             self._layers = [
                 (weight.to(self.device, self._dtype), bias.to(self.device, self._dtype))
@@ -69,8 +72,8 @@ class _Program:
 
     def forward(self, observations: Tensor) -> Tensor:
         """Fused output f32[rows, columns] on the device."""
-        if self._tower is not None:
-            return self._tower.forward(observations).float()
+        if self._whole is not None:
+            return self._whole.forward(observations).float()
         return mlp_forward(self._layers, observations.to(self._dtype)).float()
 
     def runner(self, rows: int) -> Runner:

@@ -3,10 +3,13 @@
 The MLP in float32 runs as ``addmm`` into buffers that a runner keeps, on weights stored
 transposed: that measured fastest for torch (docs/data-path.md). Towers run in the layout
 ``channels_last``, and the output layer's weights are stored in that order, so nothing is moved
-between the layers. In bfloat16 the input is cast once and the fused output is cast back once.
+between the layers. Other kinds run as the network computes. In bfloat16 the input is cast once and
+the fused output is cast back once.
 """
 
 from __future__ import annotations
+
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -15,7 +18,7 @@ from torch.nn.functional import conv2d, linear
 
 from ludus.evaluators.backends.base import Array, Precision, Program, Runner
 from ludus.evaluators.batch import LeafBatch
-from ludus.nets import Network, Weights
+from ludus.nets import Network, Weights, load_arrays
 from ludus.nets.onnx_export import scaled_second
 
 Layer = tuple[Tensor, Tensor]
@@ -35,6 +38,8 @@ def compile_bf16(net: Network, arrays: Weights) -> Program:
 def _compile(net: Network, arrays: Weights, precision: Precision) -> Program:
     if net.spec.kind == "residual_tower":
         return TowerProgram(net, arrays, dtype_of(precision), torch.device("cpu"))
+    if net.spec.kind != "residual_mlp":
+        return ModuleProgram(net, arrays, dtype_of(precision), torch.device("cpu"))
     return _MlpF32(net, arrays) if precision == "f32" else _MlpBf16(net, arrays)
 
 
@@ -164,3 +169,28 @@ class TowerProgram:
             hidden = branch.add_(hidden).relu_()
         head = torch.relu_(conv2d(hidden, *self._head))
         return linear(head.permute(0, 2, 3, 1).reshape(head.shape[0], -1), *self._output)
+
+
+class ModuleProgram:
+    """The network's own computation, for kinds that have no faster arrangement, on any device."""
+
+    def __init__(
+        self, net: Network, arrays: Weights, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        copy = deepcopy(net)
+        load_arrays(copy, arrays)
+        self._net = copy.requires_grad_(False).to(device, dtype)
+        self._dtype = dtype
+
+    def runner(self, rows: int) -> Runner:
+        """The program itself: torch keeps the buffers."""
+        return self
+
+    def run(self, batch: LeafBatch) -> Array:
+        """See :class:`Runner`."""
+        with torch.inference_mode():
+            return self.forward(observations_of(batch)).float().numpy()
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Fused output [rows, columns] in the program's type, of f32[rows, observation_size]."""
+        return self._net.fused(observations.to(self._dtype))
