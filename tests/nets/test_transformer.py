@@ -274,6 +274,7 @@ def rows_of(count, seed):
         policy=policy.reshape(-1),
         value=value,
         margin=value / 2,
+        players=np.full(len(value), 2, np.int32),
         root_value=value,
         searched=np.ones(count, np.uint8),
     )

@@ -4,6 +4,10 @@
          + value_weight  * (value - target)^2       target: result, mixed with the search's value
          + margin_weight * (margin - target)^2      target: tanh of the final margin in points
 
+With more than two seats, value and margin have a column for each and their terms are the mean over
+the seats in play; the other columns have no target and no gradient. The search's value is mixed
+into the mover's target alone: records keep it for nobody else.
+
 optimised by AdamW (Loshchilov and Hutter 2019). The candidate is a moving average of the weights.
 """
 
@@ -65,15 +69,13 @@ class AlphaZeroLearner:
             settings: see there.
 
         Raises:
-            ConfigError: a margin loss without a margin head, or more than two seats.
+            ConfigError: a margin loss without a margin head.
         """
         if settings.margin_weight > 0.0 and not net.spec.margin:
             raise ConfigError(
                 f"training.margin_weight = {settings.margin_weight} needs a network with a margin "
                 "head"
             )
-        if net.value_columns != 1:
-            raise ConfigError("the alphazero learner trains networks for one or two seats")
         self.settings = settings
         self.net = net
         self.update = 0
