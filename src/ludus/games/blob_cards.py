@@ -35,7 +35,7 @@ MADE = 10
 """Points for exactly the bid, beside the bid itself."""
 
 # cpp/games/blob.h, State.
-_PACKED = struct.Struct("=9Q8h8B8b8B8B9B7x")
+_PACKED = struct.Struct("=9Q8h8B8b8B8B9B7x3Q")
 _PHASES = ("deal", "bid", "play", "over")
 
 
@@ -59,13 +59,18 @@ def suit_of(card: int) -> int:
     return card // 13
 
 
+def _owner(planes: tuple[int, ...], card: int) -> int:
+    """Who played a card, from the bits of seats."""
+    return sum((plane >> card & 1) << bit for bit, plane in enumerate(planes))
+
+
 @dataclass(frozen=True)
 class Table:
     """A position: everything that happens in a round, and what remains of those before it.
 
     Attributes:
         hands: cards held, by seat; as many seats as players.
-        played: cards played in this round as a set in bits, the current trick included.
+        laid: cards played in this round, by seat, as sets in bits; the current trick included.
         totals: points of the rounds that are over.
         trick: cards of the current trick in the order played.
         bids: None before.
@@ -82,7 +87,7 @@ class Table:
     """
 
     hands: tuple[int, ...]
-    played: int
+    laid: tuple[int, ...]
     totals: tuple[int, ...]
     trick: tuple[int, ...]
     bids: tuple[int | None, ...]
@@ -104,7 +109,10 @@ class Table:
         n = f[49]
         return cls(
             hands=f[0:n],
-            played=f[8],
+            laid=tuple(
+                mask_of(c for c in cards_of(f[8]) if _owner(f[58:61], c) == seat)
+                for seat in range(n)
+            ),
             totals=f[9 : 9 + n],
             trick=f[17 : 17 + f[54]],
             bids=tuple(None if bid < 0 else bid for bid in f[25 : 25 + n]),
@@ -136,7 +144,16 @@ class Table:
             *eight(self.voids),
             *(self.players, self.cards, self.dealer, self.trump, self.leader, len(self.trick)),
             *(self.seat, self.round, _PHASES.index(self.phase)),
+            *(
+                sum(cards for seat, cards in enumerate(self.laid) if seat >> plane & 1)
+                for plane in range(3)
+            ),
         )
+
+    @property
+    def played(self) -> int:
+        """All cards played in this round as a set in bits, the current trick included."""
+        return sum(self.laid)
 
     def after(self, seat: int, steps: int = 1) -> int:
         """The seat so many places to the left."""

@@ -107,7 +107,7 @@ class MonteCarlo:
         )
 
     def __call__(self, states: States, keys: Keys) -> npt.NDArray[np.int32]:
-        """Actions ``i32[n]`` for packed decisions ``u8[n, 136]`` and keys ``u64[n]``.
+        """Actions ``i32[n]`` for packed decisions ``u8[n, 160]`` and keys ``u64[n]``.
 
         Raises:
             GameError: a position that is no decision.
@@ -125,7 +125,7 @@ class MonteCarlo:
         """What it chooses and why.
 
         Args:
-            states: packed decisions ``u8[n, 136]``.
+            states: packed decisions ``u8[n, 160]``.
             keys: of each decision, ``u64[n]``; all random numbers follow from them.
 
         Returns: actions ``i32[n]``; mean results of the round for the seat to move, ``f64[n, 66]``

@@ -2,14 +2,15 @@
 
 The start, before the first deal, is ``start``. All others have eleven words::
 
-    play 4x3h 1 0 1,0,2,1 0,0,0,0 0,0,0,0 AsKs9s/2hJd/Th4c3d/QhKcAd 5h -,-,-,- 1:-
+    play 4x3h 1 0 1,0,2,1 0,0,0,0 0,0,0,0 AsKs9s/2hJd/Th4c3d/QhKcAd - -,-,-,- 1:5h
 
 1. what comes next: ``bid``, ``play``, ``deal`` (between two rounds) or ``over``,
 2. players, cards dealt to each, trump (``s``, ``h``, ``c``, ``d``, ``n`` for none),
 3. the dealer's seat,
 4. the number of the round in the game, from 0; always 0 where each round is a game,
 5. bids by seat, ``-`` before; 6. tricks taken; 7. points of the rounds that are over,
-8. the hands by seat, 9. cards of the round that were played before this trick,
+8. the hands by seat, 9. by seat the cards of the round that it played before this trick (``-`` as
+   long as there are none),
 10. by seat the suits that everybody has seen that it lacks, 11. the leader of the trick, and its
 cards in the order played.
 
@@ -57,7 +58,9 @@ def position_text(state: _core.State) -> str:
         ",".join(map(str, t.won)),
         ",".join(map(str, t.totals)),
         "/".join(hand_text(cards_of(hand)) for hand in t.hands),
-        hand_text(cards_of(t.played & ~mask_of(t.trick))),
+        "/".join(hand_text(cards_of(cards & ~mask_of(t.trick))) for cards in t.laid)
+        if t.played & ~mask_of(t.trick)
+        else "-",
         ",".join(_suits_text(voids) for voids in t.voids),
         f"{t.leader}:{''.join(map(card_text, t.trick)) or '-'}",
     ]
@@ -105,12 +108,24 @@ def _table(words: list[str]) -> Table:
         raise GameError(f"the trick {trick!r} must be the leader's seat and cards, such as 2:QsKs")
     on_table = parse_cards(laid, "the trick")
     lead = number(leader, "the leader", 0, players - 1)
+    before = ["-"] * players
+    if played != "-":
+        before = _each(played, "/", players, "sets of cards played")
+    laid_by = [
+        mask_of(parse_cards(word, f"the cards played by seat {seat}"))
+        for seat, word in enumerate(before)
+    ]
+    for place, card in enumerate(on_table):
+        seat = (lead + place) % players
+        if any(cards >> card & 1 for cards in laid_by):
+            raise GameError(f"{card_text(card)} is in the trick, and was played before")
+        laid_by[seat] |= 1 << card
     return Table(
         hands=tuple(
             mask_of(parse_cards(hand, f"the hand of seat {seat}"))
             for seat, hand in enumerate(_each(hands, "/", players, "hands"))
         ),
-        played=mask_of((*parse_cards(played, "the cards played"), *on_table)),
+        laid=tuple(laid_by),
         totals=_numbers(totals, players, "points", 30_000),
         trick=on_table,
         bids=tuple(
@@ -187,8 +202,9 @@ def _parse_suits(text: str) -> int:
 def _require_sound(variant: Variant, t: Table) -> None:
     """Say what no game comes to; the rules look at the rest."""
     places = [(f"the hand of seat {seat}", hand) for seat, hand in enumerate(t.hands)]
+    places += [(f"the cards played by seat {seat}", cards) for seat, cards in enumerate(t.laid)]
     for place, (what, cards) in enumerate(places):
-        for other, theirs in [*places[:place], ("the cards played", t.played)]:
+        for other, theirs in places[:place]:
             if both := cards & theirs:
                 raise GameError(f"{card_text(cards_of(both)[0])} is in {other} and in {what}")
     if t.played.bit_count() != sum(t.won) * t.players + len(t.trick):
