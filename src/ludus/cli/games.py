@@ -44,6 +44,7 @@ def games(context: typer.Context, as_json: Json = False) -> None:
                     "name": entry.name,
                     "title": entry.title,
                     "seats": entry.rules.num_seats,
+                    "players_of_a_game": list(entry.players_of_a_game),
                     "actions": entry.rules.num_actions,
                     "max_legal": entry.rules.max_legal,
                     "max_plies": entry.rules.max_plies,
@@ -65,7 +66,7 @@ def games(context: typer.Context, as_json: Json = False) -> None:
     rows = [
         (
             entry.name,
-            entry.rules.num_seats,
+            _seats_text(entry),
             entry.rules.num_actions,
             entry.rules.max_plies,
             "dice or deals" if entry.rules.has_chance else "none",
@@ -74,6 +75,11 @@ def games(context: typer.Context, as_json: Json = False) -> None:
         for entry in entries
     ]
     say(table(("game", "seats", "actions", "plies", "chance", ""), rows))
+
+
+def _seats_text(entry: GameEntry) -> str:
+    first, last = entry.players_of_a_game[0], entry.players_of_a_game[-1]
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def check(
@@ -107,7 +113,7 @@ def check(
 
 
 def convert(
-    game: Annotated[str, typer.Argument(help="A game whose records have formats: othello.")],
+    game: Annotated[str, typer.Argument(help="A game whose records have formats.")],
     source: Annotated[Path, typer.Argument(help="A file of game records.")],
     target: Annotated[Path, typer.Argument(help="A new file; the end of its name is the format.")],
     skip_bad: Annotated[
@@ -116,8 +122,8 @@ def convert(
 ) -> None:
     """Read game records, play every game by the rules, and write them in another format.
 
-    Formats go by the ends of names; of Othello .txt (transcripts), .ggf and .wtb (WTHOR, with .jou
-    and .trn beside it).
+    Formats go by the ends of names: .txt for transcripts; of Othello also .ggf and .wtb (WTHOR,
+    with .jou and .trn beside it). `ludus games check GAME` lists those of a game.
     """
     from ludus.games import get_game
     from ludus.games.formats import format_of, write_files
@@ -146,7 +152,7 @@ def _facts(entry: GameEntry) -> list[tuple[str, object]]:
         worlds = entry.own is None or hasattr(entry.own, "sample_world")
         hidden = "yes" if worlds else "yes; leaks are not looked for without sample_world()"
     return [
-        ("seats", rules.num_seats),
+        ("seats", _seats_text(entry)),
         ("actions", f"{rules.num_actions}, at most {rules.max_legal} legal"),
         ("longest game", f"{rules.max_plies} plies"),
         ("chance", chance),

@@ -81,6 +81,8 @@ def position_text(document: Mapping[str, Any], top: int) -> str:
             for one in document["analysis"][:top]
         ]
         lines.append(_indent(table(("value", "depth", "nodes", "play"), judged)))
+    if document.get("not_searched"):
+        lines += ["", textwrap.fill(f"search    none: {document['not_searched']}", _COLUMNS)]
     search = document.get("search")
     if not search:
         return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ludus.players import Player
     from ludus.players.single import SingleGame
 
+_PERSON = "person"
 _HINTS = 5
 _HINT_SECONDS = 1.0
 """That an opponent who judges may take for a hint."""
@@ -32,11 +34,15 @@ def register(app: typer.Typer) -> None:
 def play(
     game: Annotated[str, typer.Argument(help=f"{GAME_HELP} Or a run, to meet its champion.")],
     against: Annotated[
-        str | None,
-        typer.Option("--against", help="A player, a run directory, or person for two people."),
+        list[str] | None,
+        typer.Option(
+            "--against",
+            help="A player, a run directory, or person for two people. Where a game has more than "
+            "two seats, one plays all the others; or give it once for each of them, in turn.",
+        ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="The same dice again; drawn by default.")
+        int | None, typer.Option("--seed", help="The same dice or cards again; drawn by default.")
     ] = None,
     seat: Annotated[int, typer.Option("--seat", help="Your seat: 0 begins.")] = 0,
 ) -> int:
@@ -45,7 +51,8 @@ def play(
     A game without an oracle for all of it is played against the champion of runs/GAME, if there
     is one.
 
-    Type an action, such as `keep 6 6 6` or `mark house` in Yatzy; also help, hint, show, quit.
+    Type an action, such as `keep 6 6 6` or `mark house` in Yatzy; also help, hint, show, quit. In
+    games with hidden cards also explain: what the others could know when they acted.
     """
     from ludus.games import get_game
     from ludus.players import parse_player
@@ -53,22 +60,61 @@ def play(
     from ludus.runs import is_run
 
     prepare_threads()
-    if is_run(Path(game)):
-        entry, against = game_of(Path(game)), against or game
+    of_run = is_run(Path(game))
+    if of_run:
+        entry, against = game_of(Path(game)), against or [game]
     else:
         entry = get_game(game)
-    if seat not in range(entry.rules.num_seats):
-        raise UserError(f"--seat {seat} must lie in 0..{entry.rules.num_seats - 1}")
+    if entry.for_people and (of_run or entry.source == entry.name):
+        entry = get_game(entry.for_people)
     if seed is not None and not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed} must lie in 0..2^63 - 1")
     chosen = secrets.randbits(31) if seed is None else seed
-    spec = against or _opponent_of(entry)
-    opponent = None if spec == "person" else parse_player(spec, entry)
-    seats: list[Player | None] = [opponent] * entry.rules.num_seats
-    seats[seat] = None
-    session = _Session(entry, SingleGame(entry.rules, seats, chosen), seats, spec)
+    count = _seats_of(entry, chosen)
+    if seat not in range(count):
+        raise UserError(f"--seat {seat} must lie in 0..{count - 1}")
+    specs = _by_seat(entry, against or [_opponent_of(entry)], seat, count)
+    made = {spec: parse_player(spec, entry) for spec in specs if spec != _PERSON}
+    seats: list[Player | None] = [made.get(spec) for spec in specs]
+    table = SingleGame(entry.rules, seats, chosen)
+    if entry.telling is not None:
+        from ludus.cli.play_table import TableSession
+
+        session: Session = TableSession(entry, table, seats, specs)
+    else:
+        session = Session(entry, table, seats, specs)
     session.greet(chosen)
     return session.run()
+
+
+def _seats_of(entry: GameEntry, seed: int) -> int:
+    """Seats in play of the game with this seed."""
+    if len(entry.players_of_a_game) == 1:
+        return entry.players_of_a_game[0]
+    state = entry.rules.initial()
+    state.apply_outcome(state.draw(seed))
+    return state.players
+
+
+def _by_seat(entry: GameEntry, against: Sequence[str], seat: int, count: int) -> list[str]:
+    """Who has each seat, as specifications; the person's own is a person.
+
+    Raises:
+        UserError: there are more or fewer players than seats, or several people at one screen
+            where cards are hidden.
+    """
+    others = list(against) * (count - 1) if len(against) == 1 else list(against)
+    if len(others) != count - 1:
+        raise UserError(
+            f"--against is given {len(others)} times, but {count - 1} others play: give it once "
+            f"for all of them, or {count - 1} times"
+        )
+    if entry.rules.has_hidden and _PERSON in others:
+        raise UserError(
+            f"--against {_PERSON}: {entry.name} has hidden cards, which one screen cannot keep "
+            "from two people"
+        )
+    return [*others[:seat], _PERSON, *others[seat:]]
 
 
 def _opponent_of(entry: GameEntry) -> str:
@@ -84,16 +130,27 @@ def _opponent_of(entry: GameEntry) -> str:
     return entry.sparring
 
 
-class _Session:
-    """One game with its person, from the first word to the last."""
+class Session:
+    """One game with its person, from the first word to the last.
+
+    Args:
+        entry: the game.
+        game: it is played by.
+        seats: the players, None for people.
+        specs: what they are called, by seat.
+    """
+
+    _more = ""
+    """What else can be typed."""
 
     def __init__(
-        self, entry: GameEntry, game: SingleGame, seats: list[Player | None], spec: str
+        self, entry: GameEntry, game: SingleGame, seats: list[Player | None], specs: list[str]
     ) -> None:
         self._entry = entry
         self._game = game
         self._seats = seats
-        self._spec = spec
+        self._specs = specs
+        self._spec = next((spec for spec in specs if spec != _PERSON), _PERSON)
         self._told = 0  # plies that the person has seen
 
     def greet(self, seed: int) -> None:
@@ -103,8 +160,15 @@ class _Session:
         if len(mine) == len(self._seats):
             say(f"{title}. Two people play; seed {seed}.")
         else:
-            say(f"{title}. You have seat {mine[0]}, {self._spec} plays; seed {seed}.")
+            say(f"{title}. You have seat {mine[0]}, {self._others()}; seed {seed}.")
         say("Type help for what you can type.")
+
+    def _others(self) -> str:
+        """Who plays against the person."""
+        taken = [(i, spec) for i, spec in enumerate(self._specs) if self._seats[i] is not None]
+        if len({spec for _, spec in taken}) == 1:
+            return f"{self._spec} plays" + " all the others" * (len(taken) > 1)
+        return ", ".join(f"{spec} seat {i}" for i, spec in taken)
 
     def run(self) -> int:
         """Until the end of the game, or until the person leaves."""
@@ -156,7 +220,9 @@ class _Session:
     def _name(self, seat: int) -> str:
         if self._seats.count(None) == len(self._seats):
             return f"seat {seat}"
-        return "You" if self._seats[seat] is None else self._spec
+        if self._seats[seat] is None:
+            return "You"
+        return self._specs[seat] if len(self._seats) < 3 else f"seat {seat} ({self._specs[seat]})"
 
     def _tell(self) -> None:
         lines, _ = self._replay()
@@ -209,6 +275,8 @@ class _Session:
                     self._hint(state)
                 case "show":
                     self._show(state)
+                case _ if self._answer(text):
+                    continue
                 case _:
                     try:
                         action = self._entry.parse_action(state, text)
@@ -218,8 +286,16 @@ class _Session:
                     self._game.play(action)
                     return True
 
+    def _answer(self, text: str) -> bool:
+        """Whether what was typed is a question that this kind of game answers."""
+        return False
+
     def _read(self, state: _core.State) -> str | None:
-        sys.stdout.write(f"{self._name(state.seat)}> ")
+        return self._line(f"{self._name(state.seat)}> ")
+
+    def _line(self, prompt: str) -> str | None:
+        """What the person types; None at the end of the input."""
+        sys.stdout.write(prompt)
         sys.stdout.flush()
         line = sys.stdin.readline()
         if not sys.stdin.isatty():
@@ -237,7 +313,9 @@ class _Session:
         for start in range(0, len(shown), columns):
             row = shown[start : start + columns]
             say("  " + "".join(text.ljust(width) for text in row).rstrip())
-        say("Also: hint (what a stronger head would do), show (the table again), quit.")
+        say(
+            f"Also: hint (what a stronger head would do), show (the table again), {self._more}quit."
+        )
 
     def _hint(self, state: _core.State) -> None:
         if self._oracles_hint(state) or self._judged_hint(state):

@@ -274,9 +274,11 @@ def games_as_records(
     assert entry.record_of is not None  # where there are formats
     columns = replay.newest(games).columns
     records, ply = [], 0
-    for plies in columns["plies"].tolist():
+    names = ("ludus",) * entry.rules.num_seats
+    for opening, plies in zip(columns["opening"].tolist(), columns["plies"].tolist(), strict=True):
         actions = columns["action"][ply : ply + plies].tolist()
-        records.append(entry.record_of(actions, ("ludus", "ludus")))
+        events = [opening, *columns["outcome"][ply : ply + plies].tolist()]
+        records.append(entry.record_of(actions, names, [one for one in events if one >= 0]))
         ply += plies
     files = write_files(target, form.write(records))
     say(f"{len(records):,} games in {', '.join(file.name for file in files)}")

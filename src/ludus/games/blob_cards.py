@@ -59,18 +59,15 @@ def suit_of(card: int) -> int:
     return card // 13
 
 
-def _owner(planes: tuple[int, ...], card: int) -> int:
-    """Who played a card, from the bits of seats."""
-    return sum((plane >> card & 1) << bit for bit, plane in enumerate(planes))
-
-
 @dataclass(frozen=True)
 class Table:
     """A position: everything that happens in a round, and what remains of those before it.
 
+    Sets of cards are integers in which bit c is card c.
+
     Attributes:
         hands: cards held, by seat; as many seats as players.
-        laid: cards played in this round, by seat, as sets in bits; the current trick included.
+        laid: cards that each seat has played in this round, the current trick included.
         totals: points of the rounds that are over.
         trick: cards of the current trick in the order played.
         bids: None before.
@@ -109,10 +106,7 @@ class Table:
         n = f[49]
         return cls(
             hands=f[0:n],
-            laid=tuple(
-                mask_of(c for c in cards_of(f[8]) if _owner(f[58:61], c) == seat)
-                for seat in range(n)
-            ),
+            laid=tuple(_of_seat(seat, f[8], f[58:61]) for seat in range(n)),
             totals=f[9 : 9 + n],
             trick=f[17 : 17 + f[54]],
             bids=tuple(None if bid < 0 else bid for bid in f[25 : 25 + n]),
@@ -145,14 +139,14 @@ class Table:
             *(self.players, self.cards, self.dealer, self.trump, self.leader, len(self.trick)),
             *(self.seat, self.round, _PHASES.index(self.phase)),
             *(
-                sum(cards for seat, cards in enumerate(self.laid) if seat >> plane & 1)
-                for plane in range(3)
+                sum(cards for seat, cards in enumerate(self.laid) if seat >> bit & 1)
+                for bit in range(3)
             ),
         )
 
     @property
     def played(self) -> int:
-        """All cards played in this round as a set in bits, the current trick included."""
+        """Cards played in this round, the current trick included."""
         return sum(self.laid)
 
     def after(self, seat: int, steps: int = 1) -> int:
@@ -166,6 +160,13 @@ class Table:
     def hand_size(self, seat: int) -> int:
         """Cards that a seat holds, which everybody can count."""
         return self.hands[seat].bit_count()
+
+
+def _of_seat(seat: int, seen: int, by: tuple[int, ...]) -> int:
+    """The cards seen of one seat: bit c of ``by[k]`` is bit k of the seat that played card c."""
+    for bit, cards in enumerate(by):
+        seen &= cards if seat >> bit & 1 else ~cards
+    return seen
 
 
 def winning_place(trick: tuple[int, ...], trump: int) -> int:
@@ -207,6 +208,11 @@ _SUIT_MARK = "[shcd♠♥♣♦♤♡♧♢]"
 _SHORT = re.compile(
     rf"(?P<rank>10|[2-9tjqka])(?P<suit>{_SUIT_MARK})|(?P<suit2>{_SUIT_MARK})(?P<rank2>10|[2-9tjqka])"
 )
+
+
+def find_rank(text: str) -> int | None:
+    """A rank, 0 to 12, as people write it: ``Q``, ``10``, ``queen``."""
+    return _NAMES.get(text.strip().lower())
 
 
 def find_card(text: str) -> int | None:

@@ -2,15 +2,15 @@
 
 The start, before the first deal, is ``start``. All others have eleven words::
 
-    play 4x3h 1 0 1,0,2,1 0,0,0,0 0,0,0,0 AsKs9s/2hJd/Th4c3d/QhKcAd - -,-,-,- 1:5h
+    play 4x3h 3 0 1,0,2,1 1,0,0,0 0,0,0,0 As9s/2hJd/4c3d/KcAd Kh/5h/3h/Qh -,-,-,- 0:-
 
 1. what comes next: ``bid``, ``play``, ``deal`` (between two rounds) or ``over``,
 2. players, cards dealt to each, trump (``s``, ``h``, ``c``, ``d``, ``n`` for none),
 3. the dealer's seat,
 4. the number of the round in the game, from 0; always 0 where each round is a game,
 5. bids by seat, ``-`` before; 6. tricks taken; 7. points of the rounds that are over,
-8. the hands by seat, 9. by seat the cards of the round that it played before this trick (``-`` as
-   long as there are none),
+8. the hands by seat, 9. by seat the cards of the round that it played before this trick, ``-`` as
+long as there are none,
 10. by seat the suits that everybody has seen that it lacks, 11. the leader of the trick, and its
 cards in the order played.
 
@@ -20,6 +20,7 @@ holds all hands: it is for records and questions, not for a table with people.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from ludus import _core
@@ -41,7 +42,8 @@ from ludus.games.blob_cards import (
 from ludus.games.blob_variant import Variant
 
 START = "start"
-_EXAMPLE = "play 4x3h 1 0 1,0,2,1 0,0,0,0 0,0,0,0 AsKs9s/5h2hJd/Th4c3d/QhKcAd - -,-,-,- 2:-"
+_RULES_SAY = "These bytes are no position of Blob: "
+_EXAMPLE = "play 4x2s 3 0 1,1,0,1 0,0,0,0 0,0,0,0 AsKh/Qs2d/9c3c/JhTd - -,-,-,- 0:-"
 
 
 def position_text(state: _core.State) -> str:
@@ -49,6 +51,7 @@ def position_text(state: _core.State) -> str:
     t = Table.of(state)
     if t.players == 0:
         return START
+    before = [hand_text(cards_of(laid & ~mask_of(t.trick))) for laid in t.laid]
     words = [
         t.phase,
         f"{t.players}x{t.cards}{TRUMPS[t.trump]}",
@@ -58,9 +61,7 @@ def position_text(state: _core.State) -> str:
         ",".join(map(str, t.won)),
         ",".join(map(str, t.totals)),
         "/".join(hand_text(cards_of(hand)) for hand in t.hands),
-        "/".join(hand_text(cards_of(cards & ~mask_of(t.trick))) for cards in t.laid)
-        if t.played & ~mask_of(t.trick)
-        else "-",
+        "/".join(before) if any(t.won) else "-",
         ",".join(_suits_text(voids) for voids in t.voids),
         f"{t.leader}:{''.join(map(card_text, t.trick)) or '-'}",
     ]
@@ -95,7 +96,8 @@ def parse_position(variant: Variant, text: str) -> _core.State:
         _require_sound(variant, table)
         return variant.rules.state(replace(table, seat=_to_move(table)).packed())
     except GameError as error:
-        raise GameError(f"position {text!r}: {str(error).removesuffix('.')}") from None
+        why = str(error).removesuffix(".").removeprefix(_RULES_SAY)
+        raise GameError(f"position {text!r}: {why}") from None
 
 
 def _table(words: list[str]) -> Table:
@@ -103,29 +105,30 @@ def _table(words: list[str]) -> Table:
     if phase not in ("bid", "play", "deal", "over"):
         raise GameError(f"{phase!r} must be bid, play, deal or over")
     players, cards, trump = parse_setup(setup)
-    leader, colon, laid = trick.partition(":")
+    leader, colon, in_trick = trick.partition(":")
     if not colon:
         raise GameError(f"the trick {trick!r} must be the leader's seat and cards, such as 2:QsKs")
-    on_table = parse_cards(laid, "the trick")
+    on_table = parse_cards(in_trick, "the trick")
     lead = number(leader, "the leader", 0, players - 1)
+    if len(on_table) >= players:
+        raise GameError("the trick is full; it must be taken")
     before = ["-"] * players
     if played != "-":
         before = _each(played, "/", players, "sets of cards played")
-    laid_by = [
-        mask_of(parse_cards(word, f"the cards played by seat {seat}"))
-        for seat, word in enumerate(before)
+    laid = [
+        mask_of(parse_cards(cards, f"what seat {seat} played"))
+        for seat, cards in enumerate(before)
     ]
-    for place, card in enumerate(on_table):
-        seat = (lead + place) % players
-        if any(cards >> card & 1 for cards in laid_by):
-            raise GameError(f"{card_text(card)} is in the trick, and was played before")
-        laid_by[seat] |= 1 << card
+    for i, card in enumerate(on_table):
+        if any(cards >> card & 1 for cards in laid):
+            raise GameError(f"{card_text(card)} is in the trick and was played before it")
+        laid[(lead + i) % players] |= 1 << card
     return Table(
         hands=tuple(
             mask_of(parse_cards(hand, f"the hand of seat {seat}"))
             for seat, hand in enumerate(_each(hands, "/", players, "hands"))
         ),
-        laid=tuple(laid_by),
+        laid=tuple(laid),
         totals=_numbers(totals, players, "points", 30_000),
         trick=on_table,
         bids=tuple(
@@ -201,30 +204,31 @@ def _parse_suits(text: str) -> int:
 
 def _require_sound(variant: Variant, t: Table) -> None:
     """Say what no game comes to; the rules look at the rest."""
-    places = [(f"the hand of seat {seat}", hand) for seat, hand in enumerate(t.hands)]
-    places += [(f"the cards played by seat {seat}", cards) for seat, cards in enumerate(t.laid)]
-    for place, (what, cards) in enumerate(places):
-        for other, theirs in places[:place]:
-            if both := cards & theirs:
-                raise GameError(f"{card_text(cards_of(both)[0])} is in {other} and in {what}")
-    if t.played.bit_count() != sum(t.won) * t.players + len(t.trick):
-        raise GameError(
-            f"{t.played.bit_count()} cards have been played, but {sum(t.won)} tricks taken"
-            + (f" and {len(t.trick)} cards laid" if t.trick else "")
-            + f" are {sum(t.won) * t.players + len(t.trick)}"
-        )
-    if len(t.trick) >= t.players:
-        raise GameError("the trick is full; it must be taken")
-    laid = set(t.trick_seats())
+    places = [
+        *((f"the hand of seat {seat}", hand) for seat, hand in enumerate(t.hands)),
+        *((f"what seat {seat} played", cards) for seat, cards in enumerate(t.laid)),
+    ]
+    for (one, cards), (other, theirs) in itertools.combinations(places, 2):
+        if both := cards & theirs:
+            raise GameError(f"{card_text(cards_of(both)[0])} is in {one} and in {other}")
+    done = sum(t.won)
+    in_trick = set(t.trick_seats())
     for seat in range(t.players):
-        left = t.cards - sum(t.won) - (seat in laid)
-        if t.hand_size(seat) != left:
-            raise GameError(f"seat {seat} holds {t.hand_size(seat)} cards; it must hold {left}")
+        played = done + (seat in in_trick)
+        if t.laid[seat].bit_count() != played:
+            raise GameError(
+                f"seat {seat} has played {t.laid[seat].bit_count()} cards, but by the tricks "
+                f"taken it must be {played}"
+            )
+        if t.hand_size(seat) != t.cards - played:
+            raise GameError(
+                f"seat {seat} holds {t.hand_size(seat)} cards; it must hold {t.cards - played}"
+            )
     order = [t.after(t.dealer, i + 1) for i in range(t.players)]
     made: list[bool] = [t.bids[seat] is not None for seat in order]
     if made != sorted(made, reverse=True):
         raise GameError("the bids come in turn, left of the dealer first; one is left out")
-    if t.phase == "bid" and (all(made) or any(t.won) or t.trick):
+    if t.phase == "bid" and all(made):
         raise GameError("nobody is left to bid; the first word must be play")
     if t.phase != "bid" and not all(made):
         raise GameError("bids are missing, so the first word must be bid")
@@ -232,9 +236,8 @@ def _require_sound(variant: Variant, t: Table) -> None:
         raise GameError(
             f"the bids sum to the {t.cards} cards, which the dealer may not do (dealer=bound)"
         )
-    done = sum(t.won) == t.cards
-    if done != (t.phase in ("deal", "over")):
-        raise GameError(f"{sum(t.won)} of {t.cards} tricks are over, so {t.phase} is not next")
+    if (done == t.cards) != (t.phase in ("deal", "over")):
+        raise GameError(f"{done} of {t.cards} tricks are over, so {t.phase} is not next")
     _require_round(variant, t)
     for seat, (hand, voids) in enumerate(zip(t.hands, t.voids, strict=True)):
         for card in cards_of(hand):

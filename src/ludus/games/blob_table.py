@@ -94,6 +94,14 @@ def round_text(variant: Variant, t: Table, number: int) -> str:
     return f"Round {number + 1} of {len(variant.rounds(t.players))}" if variant.games else "Round"
 
 
+def seats_lacking(t: Table, other: int, seat: int | None) -> str:
+    """``seat 2 has no ♥ ♣``, as everybody has seen; empty where nobody has seen anything."""
+    lacking = " ".join(symbol for s, symbol in enumerate(SYMBOLS) if t.voids[other] >> s & 1)
+    return (
+        f"{who(other, seat)} {'have' if other == seat else 'has'} no {lacking}" if lacking else ""
+    )
+
+
 def who(other: int, seat: int | None) -> str:
     """A seat in the eyes of another."""
     return "you" if other == seat else f"seat {other}"
@@ -105,11 +113,10 @@ def _s(t: Table, seat: int | None) -> str:
 
 def _ending(t: Table, seat: int | None) -> str:
     best = [i for i, points in enumerate(t.totals) if points == max(t.totals)]
-    names = " and ".join(who(i, seat) for i in best)
+    names = [who(i, seat) for i in best]
+    named = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
     verb = "has" if len(best) == 1 and best != [seat] else "have"
-    return f"The game is over: {names} {verb} most points, {max(t.totals)}.".replace(
-        ": you", ": You", 1
-    )
+    return f"The game is over: {named} {verb} most points, {max(t.totals)}."
 
 
 def _seats(t: Table, seat: int | None) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ludus import _core
-from ludus.games.blob_cards import Table, most_cards
+from ludus.games.blob_cards import TRUMPS, Table, most_cards
 from ludus.games.registry import option_text
 
 OPTIONS: Mapping[str, str] = {
@@ -31,6 +31,7 @@ class Variant:
         options: the text behind the colon, in its one order.
         games: whether a game is many rounds.
         highest: most cards of a game's rounds.
+        trumps: in games the trump of each round, repeated; else those that are drawn.
         bound: whether the dealer may not make the bids sum to the cards.
         players: numbers of players, ascending.
     """
@@ -39,6 +40,7 @@ class Variant:
     options: str
     games: bool
     highest: int
+    trumps: tuple[int, ...]
     bound: bool
     players: tuple[int, ...]
 
@@ -57,6 +59,7 @@ class Variant:
             options=text,
             games=given.get("play") == "games",
             highest=int(given.get("highest", _HIGHEST)),
+            trumps=tuple(map(TRUMPS.index, given.get("trumps", TRUMPS))),
             bound=given.get("dealer") != "free",
             players=_numbers(given.get("players", "4-6")),
         )

@@ -176,12 +176,15 @@ def _spread(
     return tuple(spread)
 
 
-def of_actions(actions: Sequence[int], names: Sequence[str]) -> OthelloRecord:
+def of_actions(
+    actions: Sequence[int], names: Sequence[str], outcomes: Sequence[int] = ()
+) -> OthelloRecord:
     """A record of a game from the start, such as the replay of a run has.
 
     Args:
         actions: of both seats, passes included.
         names: of seat 0 and seat 1.
+        outcomes: none, as nothing is left to chance.
 
     Raises:
         GameError: an illegal action.

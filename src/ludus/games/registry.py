@@ -24,6 +24,7 @@ from ludus.errors import GameError
 from ludus.games.formats import RecordFormat
 from ludus.games.game import Game, Symmetry
 from ludus.games.tokens import TokenLayout
+from ludus.games.telling import Telling
 
 MODULES: Mapping[str, str] = {
     "blob": "ludus.games.blob",
@@ -61,8 +62,9 @@ class GameEntry:
         values_are: what ``action_values`` are, for people.
         picture: a drawing of a state as an ``<svg>`` element, or None.
         formats: game records in the world's formats, by the end of a file's name (``.ggf``).
-        record_of: a game as the record that ``formats`` write, from its actions and the names of
-            its players by seat; None where there are no formats.
+        record_of: a game as the record that ``formats`` write, from its actions, the names of
+            its players by seat and the outcomes of its chance events in order; None where there
+            are no formats.
         source: what :func:`get_game` finds the game again by, in another process and from another
             directory: its name, with its options where some were given, or the absolute path of
             its file with the class.
@@ -86,6 +88,8 @@ class GameEntry:
             or what its stages are called where each is a unit by itself, such as ``rounds``.
         view: a drawing for a terminal of what one seat sees, or of everything for None; left out
             where nothing is hidden, and :attr:`render` draws for everybody.
+        telling: what a person at the table is told of a game with hidden information; left out
+            for others, whose actions and events everybody may read.
         for_people: the specification that a person plays who names the game without options;
             left out: the game as it is.
         tokens: how observations are cut into tokens, for networks of kind ``token_transformer``;
@@ -110,7 +114,7 @@ class GameEntry:
     values_are: str = "Expected points still to come"
     picture: Callable[[_core.State], str] | None = None
     formats: Mapping[str, RecordFormat] = field(default_factory=dict)
-    record_of: Callable[[Sequence[int], Sequence[str]], Any] | None = None
+    record_of: Callable[[Sequence[int], Sequence[str], Sequence[int]], Any] | None = None
     source: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     own: Game | None = None
@@ -119,6 +123,7 @@ class GameEntry:
     players_of_a_game: tuple[int, ...] = ()
     units: str = "games"
     view: Callable[[_core.State, int | None], str] | None = None
+    telling: Telling | None = None
     for_people: str = ""
     has_scores: bool = True
     points_are: str = "points"

@@ -12,7 +12,7 @@ from ludus import _core
 from ludus.evaluators import UniformEvaluator
 from ludus.games import GameEntry
 from ludus.games.analysis import Analyst, Limits, line_text
-from ludus.monitor.inspect.searching import Searched, judge, search_position
+from ludus.monitor.inspect.searching import NOT_SEARCHED, Searched, judge, search_position
 from ludus.players import ExternalPlayer, Player, SearchPlayer
 
 SECONDS = 10.0
@@ -39,6 +39,7 @@ def describe_position(
         prior entropy), ``search`` (value, action, simulations, ``edges`` most visited first);
         of a player who judges ``analysis`` instead (its lines, best first: action, text, value in
         points ahead for the seat that decides, depth, exact, nodes);
+        where cards are hidden ``not_searched``, why there is none;
         ``outcomes`` at a chance event (none if sampled), ``returns`` and ``scores`` at the end.
     """
     found: dict[str, Any] = {
@@ -85,6 +86,8 @@ def describe_position(
                 np.frombuffer(state.packed(), np.uint8), Limits(seconds=SECONDS), _LINES
             )
         ]
+    elif isinstance(player, SearchPlayer) and entry.rules.has_hidden:
+        found["not_searched"] = NOT_SEARCHED
     elif player is not None:
         searched = search_position(entry, state, player, seed)
         found["search"] = searched_document(entry, state, searched)

@@ -18,6 +18,12 @@ from ludus.players.asking import Asking
 
 _GROUP = 64
 
+NOT_SEARCHED = (
+    "a search draws hidden cards by what was played before, which a position by itself does not "
+    "say: look at a recorded game with `ludus inspect game RUN GAME --search champion`"
+)
+"""Why a position of a game with hidden information is not searched by itself."""
+
 
 @dataclass(frozen=True)
 class Searched:
@@ -124,7 +130,7 @@ def search_position(
         seed: of the search, and of a player that draws.
 
     Raises:
-        PlayerError: nobody decides here.
+        PlayerError: nobody decides here, or a search is asked for where information is hidden.
     """
     if state.kind != "decision":
         raise PlayerError(
@@ -134,6 +140,8 @@ def search_position(
     if isinstance(player, ExternalPlayer):
         packed = np.frombuffer(state.packed(), np.uint8)[None, :]
         return Searched(int(player.choose(packed, np.array([seed], np.uint64))[0]))
+    if entry.rules.has_hidden and isinstance(player, SearchPlayer):
+        raise PlayerError(NOT_SEARCHED)  # from here on it would see all cards
     game = _FromHere(state) if entry.own is None else _own_from(entry, state)
     rules = _core.python_game(game, facts(game))
     if isinstance(player, SearchPlayer):

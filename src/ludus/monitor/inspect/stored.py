@@ -155,7 +155,11 @@ def plies_of(record: GameRecords) -> list[Mapping[str, Any]]:
 
 def first_plies(record: GameRecords, plies: int) -> dict[str, Any]:
     """The columns of a game as they were before its decision number ``plies``, as in flight."""
-    columns = record.columns
+    return cut_columns(record.columns, plies)
+
+
+def cut_columns(columns: Mapping[str, Any], plies: int) -> dict[str, Any]:
+    """The same of one game's columns."""
     edges = int(columns["edges"][:plies].astype(np.int64).sum())
     by_edge, by_game = ("visits", "q", "prior"), ("game_id", "seed", "opening")
     cut: dict[str, Any] = {}
