@@ -33,6 +33,7 @@ class ReplaySampler:
         c_visit: float = 50.0,
         c_scale: float = 1.0,
         q_spread: float = 0.2,
+        target_temperature: float = 1.0,
     ) -> None:
         """Prepare the window.
 
@@ -44,6 +45,7 @@ class ReplaySampler:
             c_visit: of the improved policy, as in the replay's schema.
             c_scale: likewise.
             q_spread: likewise.
+            target_temperature: tau: policy targets are raised to 1 / tau and normalised.
 
         Raises:
             ConfigError: an empty window, or plies_per_game below 1.
@@ -56,7 +58,9 @@ class ReplaySampler:
         self.window = window
         self.plies_per_game = plies_per_game
         self._picker = _core.RowPicker(window.columns["plies"], seed, plies_per_game)
-        self._decoder = _core.RowDecoder(game, window.columns, c_visit, c_scale, q_spread)
+        self._decoder = _core.RowDecoder(
+            game, window.columns, c_visit, c_scale, q_spread, target_temperature
+        )
 
     def picks(
         self, update: int, batch_size: int

@@ -86,6 +86,7 @@ class TrainPhase:
             c_visit=settings.search.c_visit,
             c_scale=settings.search.c_scale,
             q_spread=settings.search.q_spread,
+            target_temperature=self._tau,
         )
         self._feed = RowFeed(
             sampler,
