@@ -73,26 +73,38 @@ def alphazero_losses(
 
     Args:
         logits: f32[n, A], raw; the only softmax is the one in here, over legal actions.
-        value: f32[n] in [-1, 1], mover's view.
-        margin: f32[n] in [-1, 1], mover's view; None without a margin head.
-        rows: targets.
-        value_mix: share of ``rows.root_value`` in the value target.
+        value: f32[n] in [-1, 1], mover's view; f32[n, seats], mover first, where rows have a
+            value for each of more than two seats.
+        margin: likewise; None without a margin head.
+        rows: targets; columns from ``rows.players`` on count nothing.
+        value_mix: share of ``rows.root_value`` in the mover's value target.
     """
     target, blocked = _dense(rows, logits.shape[1])
     log_policy = log_softmax(logits + blocked, dim=1)
     # A row without a policy target is 0 in all of them: it teaches value and margin only.
     policy_rows = int(np.count_nonzero(rows.searched))
     policy = -(target * log_policy).sum() / max(1, policy_rows)
-    result = torch.from_numpy(rows.value)
+    result = torch.from_numpy(rows.value).reshape(len(rows), -1).clone()
     if value_mix > 0.0:
-        result = torch.lerp(result, torch.from_numpy(rows.root_value), value_mix)
+        root = torch.from_numpy(rows.root_value)
+        result[:, 0] = torch.lerp(result[:, 0], root, value_mix)
     return Losses(
         policy=policy,
-        value=(value - result).square().mean(),
+        value=_squared(value, result, rows),
         margin=torch.zeros(())
         if margin is None
-        else (margin - torch.from_numpy(rows.margin)).square().mean(),
+        else _squared(margin, torch.from_numpy(rows.margin).reshape(len(rows), -1), rows),
         log_policy=log_policy.detach(),
         target=target,
         policy_rows=policy_rows,
     )
+
+
+def _squared(found: Tensor, target: Tensor, rows: TrainingRows) -> Tensor:
+    """Mean over the rows of the mean over their seats in play (one column is the mover's)."""
+    columns = target.shape[1]
+    if columns == 1:
+        return (found.reshape(-1, 1) - target).square().mean()
+    players = torch.from_numpy(rows.players)[:, None]
+    there = (torch.arange(columns)[None] < players).float()
+    return (((found - target).square() * there).sum(1) / there.sum(1)).mean()
