@@ -74,7 +74,7 @@ def test_by_default_four_play_whole_games(play):
     assert "Round 1 of 12:" in out
     assert "seat 3" in out
     assert "seat 4" not in out
-    assert "You leave the game at" in out
+    assert "You leave the game at 0 to 0 to 0 to 0 points." in out
 
 
 def test_who_sits_where(play):
@@ -129,8 +129,20 @@ def test_between_rounds_cards_are_opened(play):
         assert "it held" not in before
     assert "The round is over: press Enter, or type explain, explain 2." in after
     assert "nothing else was legal" in after
-    assert "its 1 cards" in after
+    assert "it saw its own 1 card, and not 51 others, of which 49 are not dealt" in after
     assert "The game is over" in after
+
+
+def test_a_search_says_what_it_found_once_the_cards_are_open(play):
+    arguments = ("--seed", "4", "--against", "uniform:sims=8,worlds=2")
+    out = play(["1", "explain 2", "", "explain 2", ""], *arguments, game="blob:players=3,cards=1")[
+        1
+    ]
+    before, after = out.split("The round is over.")
+    assert "its search" not in before
+    # Of a bid, and not of the only card that there was to play.
+    assert len(re.findall(r"it expected [\d.]+ points; its search: bid \d", after)) == 1
+    assert "You (Enter: As)>" in before
 
 
 # ---- nothing hidden shows before the round is over -----------------------------------------------

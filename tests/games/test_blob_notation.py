@@ -129,7 +129,7 @@ def test_bids_and_ranks_by_themselves():
         ("bid", "hello", "'hello' is no action; write a bid such as '2'"),
         ("dealer", "0", "the dealer may not bid 0 here: the bids would sum to 2"),
         ("play", "bid 1", "the bids are made; play a card"),
-        ("play", "Qs", "Qs is not in the hand of seat 0"),
+        ("play", "Qs", "seat 0 does not hold Qs"),
         ("play", "7", "'7' is no action; write a card such as 'Qs'"),
         ("play", "#99", "action 99 does not exist"),
         ("follow", "2d", "2d is illegal: spades were led and must be followed"),
@@ -195,11 +195,19 @@ def test_positions_read_back_byte_for_byte():
         ("AsKh", "AsAs", "has As twice"),
         ("AsKh", "As1h", "'1h' is no card; cards are like Qs"),
         ("AsKh", "As", "seat 0 holds 1 cards; it must hold 2"),
-        (" - -,-", " -/5h/-/- -,-", "seat 1 has played 1 cards, but by the tricks taken it must be 0"),
+        (
+            " - -,-",
+            " -/5h/-/- -,-",
+            "seat 1 has played 1 cards, but by the tricks taken it must be 0",
+        ),
         ("-,-,-,- 0:-", "-,-,c,- 0:-", "seat 2 holds 3c, a suit that it lacks"),
         ("0:-", "0:5h", "seat 0 holds 2 cards; it must hold 1"),
         (" - -,-", " -/-/- -,-", "4 players must have 4 sets of cards played"),
-        ("Kh/Qs2d/9c3c/JhTd -", "/Qs2d/9c3c/JhTd Kh/-/-/-", "seat 0 has played 1 cards, but by the"),
+        (
+            "Kh/Qs2d/9c3c/JhTd -",
+            "/Qs2d/9c3c/JhTd Kh/-/-/-",
+            "seat 0 has played 1 cards, but by the",
+        ),
         ("-,-,-,- 0:-", "-,-,-,- 1:-", "it is another seat's turn"),
         ("4x2s", "4x2h", "a round that the options of the game do not have"),
         ("0:-", "0", "must be the leader's seat and cards"),
@@ -259,7 +267,7 @@ def test_a_table_says_what_a_player_wants_to_know():
         "",
         "  trick      you lead",
         "  your hand  ♠ A K",
-        "  you may    play ♠K, ♠A",
+        "  you may    play Ks, As",
     ]
     dealer = at("bid 4x2s 3 0 1,1,0,- 0,0,0,0 0,0,0,0 AsKh/Qs2d/9c3c/JhTd - -,-,-,- 0:-")
     assert "you may    bid 0 to 2, not 0 (the sum would be 2)" in GAME.render(dealer)

@@ -109,7 +109,7 @@ def test_a_game_written_by_hand():
         ("bids: 0=1", "bids: 0=x", "line 8: 'x' of seat 0 is no bid"),
         ("bids: 0=1 ", "bids: ", "line 8: 4 seats must be there, not 3"),
         ("1=Qs 2=3c", "1=2d 2=3c", "line 9: 2d is illegal: spades were led and must be followed"),
-        ("1=Qs 2=3c", "1=Ks 2=3c", "line 9: Ks is not in the hand of seat 1"),
+        ("1=Qs 2=3c", "1=Ks 2=3c", "line 9: seat 1 does not hold Ks"),
         ("1=Qs 2=3c", "1=Qs 2=?", "line 9: '.*' of seat 2 is no card"),
         ("3=Td, seat 0", "3=Td, seat 1", "line 9: seat 0 takes this trick, not seat 1"),
         ("trick 2", "trick 3", "line 10: this is trick 2 of the round, not 3"),
@@ -152,8 +152,8 @@ def test_bad_games_are_left_out_where_asked():
     records = parse_transcripts(Variant.of(""), bad + TEXT + bad, problems)
     assert len(records) == 1
     assert problems == [
-        "line 9: Ad is not in the hand of seat 0",
-        "line 31: Ad is not in the hand of seat 0",
+        "line 9: seat 0 does not hold Ad",
+        "line 31: seat 0 does not hold Ad",
     ]
 
 

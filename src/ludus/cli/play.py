@@ -255,7 +255,7 @@ class Session:
 
     def _points(self, state: _core.State, first: int = 0) -> str:
         """Everybody's points, those of one seat first."""
-        scores = state.scores().tolist()
+        scores = state.scores().tolist()[: len(self._seats)]
         return " to ".join(f"{score:.0f}" for score in [scores.pop(first), *scores])
 
     # -- what the person says ----------------------------------------------------------------
@@ -268,7 +268,11 @@ class Session:
                 return False
             match text:
                 case "":
-                    continue
+                    action = self._alone(state)
+                    if action is None:
+                        continue
+                    self._game.play(action)
+                    return True
                 case "help" | "?":
                     self._help(state)
                 case "hint":
@@ -285,6 +289,10 @@ class Session:
                         continue
                     self._game.play(action)
                     return True
+
+    def _alone(self, state: _core.State) -> int | None:
+        """What Enter by itself plays; None for nothing."""
+        return None
 
     def _answer(self, text: str) -> bool:
         """Whether what was typed is a question that this kind of game answers."""

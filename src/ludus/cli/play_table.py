@@ -92,11 +92,6 @@ class TableSession(Session):
 
     # -- what happened -----------------------------------------------------------------------
 
-    def greet(self, seed: int) -> None:
-        """Who sits where, and how to go on."""
-        super().greet(seed)
-        say()
-
     def _tell(self) -> None:
         steps = self._steps()
         for number in range(self._told, len(steps)):
@@ -124,6 +119,15 @@ class TableSession(Session):
         how = "You win" if place == 1 and not shared else f"You come in at place {place}"
         what = f"{self._entry.points_are} by seat {scores}"
         say(f"{how}{', shared' if shared else ''}, of {len(self._seats)}: {what}.")
+
+    def _alone(self, state: _core.State) -> int | None:
+        legal = state.search_actions().tolist()
+        return int(legal[0]) if len(legal) == 1 else None
+
+    def _read(self, state: _core.State) -> str | None:
+        action = self._alone(state)
+        only = "" if action is None else f" (Enter: {self._entry.action_text(state, action)})"
+        return self._line(f"{self._name(state.seat)}{only}> ")
 
     # -- questions ---------------------------------------------------------------------------
 

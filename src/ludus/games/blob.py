@@ -7,9 +7,9 @@ from functools import partial
 from ludus.games import blob_players, blob_svg, blob_table
 from ludus.games.blob_notation import action_text, event_text, parse_action
 from ludus.games.blob_position import parse_position, position_text
-from ludus.games.blob_tokens import LAYOUT
 from ludus.games.blob_records import of_actions, read_transcripts, write_transcripts
 from ludus.games.blob_telling import telling
+from ludus.games.blob_tokens import LAYOUT
 from ludus.games.blob_variant import OPTIONS, Variant
 from ludus.games.formats import RecordFormat
 from ludus.games.registry import GameEntry

@@ -109,7 +109,7 @@ def illegal(state: _core.State, action: int) -> str | None:
     if not 0 <= action < CARDS:
         return f"action {action} does not exist; actions are 0..{BID + MOST_CARDS}"
     if not t.hands[t.seat] >> action & 1:
-        return f"{card_text(action)} is not in the hand of seat {t.seat}"
+        return f"seat {t.seat} does not hold {card_text(action)}"
     led = SUIT_NAMES[suit_of(t.trick[0])]
     return f"{card_text(action)} is illegal: {led} were led and must be followed"
 

@@ -116,8 +116,7 @@ def _table(words: list[str]) -> Table:
     if played != "-":
         before = _each(played, "/", players, "sets of cards played")
     laid = [
-        mask_of(parse_cards(cards, f"what seat {seat} played"))
-        for seat, cards in enumerate(before)
+        mask_of(parse_cards(cards, f"what seat {seat} played")) for seat, cards in enumerate(before)
     ]
     for i, card in enumerate(on_table):
         if any(cards >> card & 1 for cards in laid):

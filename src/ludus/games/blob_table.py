@@ -9,6 +9,7 @@ from ludus.games.blob_cards import (
     SUIT_NAMES,
     SYMBOLS,
     Table,
+    card_text,
     cards_of,
     winning_place,
 )
@@ -155,7 +156,7 @@ def _trick(t: Table, seat: int | None) -> str:
 
 def _choices(variant: Variant, t: Table, state: _core.State) -> str:
     if t.phase == "play":
-        return f"play {', '.join(card_symbol(card) for card in state.legal().tolist())}"
+        return f"play {', '.join(map(card_text, state.legal().tolist()))}"
     forbidden = variant.forbidden_bid(t) if t.seat == t.dealer else None
     free = f"bid 0 to {t.cards}"
     return free if forbidden is None else f"{free}, not {forbidden} (the sum would be {t.cards})"

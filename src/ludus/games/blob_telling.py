@@ -11,6 +11,7 @@ from ludus.games.blob_cards import (
     MADE,
     SUIT_NAMES,
     Table,
+    mask_of,
     suit_of,
     winning_place,
 )
@@ -90,7 +91,8 @@ def _knew(variant: Variant, before: _core.State, action: int, seat: int) -> list
     mover = t.seat
     unseen = CARDS - t.played.bit_count() - t.hand_size(mover)
     hidden = unseen - sum(t.hand_size(i) for i in range(t.players) if i != mover)
-    others = f"{unseen} cards it could not see, {hidden} of them not dealt"
+    held = f"its own {t.hand_size(mover)} card{'s' * (t.hand_size(mover) > 1)}"
+    others = f"it saw {held}, and not {unseen} others, of which {hidden} are not dealt"
     lines = []
     if t.phase == "bid":
         bids = [
@@ -100,7 +102,7 @@ def _knew(variant: Variant, before: _core.State, action: int, seat: int) -> list
         ]
         lines.append(f"{who(mover, seat)} bid {action - BID}")
         said = f"bids before it: {', '.join(bids)}" if bids else "it was the first to bid"
-        lines.append(f"  its {t.cards} cards; {said}")
+        lines.append(f"  {said}")
         forbidden = variant.forbidden_bid(t) if mover == t.dealer else None
         if forbidden is not None:
             lines.append(f"  as the dealer it could not bid {forbidden}")
@@ -122,9 +124,9 @@ def _knew(variant: Variant, before: _core.State, action: int, seat: int) -> list
         ]
         if known:
             lines.append(f"  it had seen that {', '.join(known)}")
-        if t.played:
-            lines.append(f"  cards played before: {hand_symbols(t.played)}")
-    lines.append(f"  {others}")
+        if earlier := t.played & ~mask_of(t.trick):
+            lines.append(f"  cards of earlier tricks: {hand_symbols(earlier)}")
+    lines.insert(1, f"  {others}")
     return lines
 
 

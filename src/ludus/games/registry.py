@@ -23,8 +23,8 @@ from ludus import _core
 from ludus.errors import GameError
 from ludus.games.formats import RecordFormat
 from ludus.games.game import Game, Symmetry
-from ludus.games.tokens import TokenLayout
 from ludus.games.telling import Telling
+from ludus.games.tokens import TokenLayout
 
 MODULES: Mapping[str, str] = {
     "blob": "ludus.games.blob",
