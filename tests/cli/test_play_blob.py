@@ -48,7 +48,7 @@ SHORT = "blob:players=4,play=games,highest=2"
 
 
 def test_a_whole_game_to_its_end(play, monkeypatch):
-    monkeypatch.setattr("ludus.cli.play_table.TableSession._pause", lambda self, steps: None)
+    monkeypatch.setattr("ludus.cli.play_table.TableSession._pause", lambda *_: True)
     monkeypatch.setattr(io, "StringIO", lambda _: Careless())
     code, out, err = play([], "--seed", "5", "--against", "rules", game=SHORT)
     assert (code, err) == (0, "")
@@ -143,6 +143,14 @@ def test_a_search_says_what_it_found_once_the_cards_are_open(play):
     # Of a bid, and not of the only card that there was to play.
     assert len(re.findall(r"it expected [\d.]+ points; its search: bid \d", after)) == 1
     assert "You (Enter: As)>" in before
+
+
+def test_one_may_leave_between_two_rounds(play):
+    game = "blob:players=3,play=games,highest=1"
+    code, out, _ = play(["1", "", "quit"], "--seed", "4", game=game)
+    assert code == 0
+    assert out.count("The round is over.") == 1
+    assert re.search(r"You leave the game at \d+ to \d+ to \d+ points\.\n$", out)
 
 
 # ---- nothing hidden shows before the round is over -----------------------------------------------

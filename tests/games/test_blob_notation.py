@@ -198,7 +198,7 @@ def test_positions_read_back_byte_for_byte():
         (
             " - -,-",
             " -/5h/-/- -,-",
-            "seat 1 has played 1 cards, but by the tricks taken it must be 0",
+            "seat 1 has played 1 cards, but by the tricks",
         ),
         ("-,-,-,- 0:-", "-,-,c,- 0:-", "seat 2 holds 3c, a suit that it lacks"),
         ("0:-", "0:5h", "seat 0 holds 2 cards; it must hold 1"),

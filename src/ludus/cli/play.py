@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ludus.players import Player
     from ludus.players.single import SingleGame
 
+LEAVING = ("quit", "exit", "q")
 _PERSON = "person"
 _HINTS = 5
 _HINT_SECONDS = 1.0
@@ -109,7 +110,7 @@ def _by_seat(entry: GameEntry, against: Sequence[str], seat: int, count: int) ->
             f"--against is given {len(others)} times, but {count - 1} others play: give it once "
             f"for all of them, or {count - 1} times"
         )
-    if entry.rules.has_hidden and _PERSON in others:
+    if entry.telling is not None and _PERSON in others:
         raise UserError(
             f"--against {_PERSON}: {entry.name} has hidden cards, which one screen cannot keep "
             "from two people"
@@ -173,11 +174,12 @@ class Session:
     def run(self) -> int:
         """Until the end of the game, or until the person leaves."""
         while self._game.advance():
-            self._tell()
+            stays = self._tell()
             state = self._game.state
             assert state is not None
-            self._show(state)
-            if not self._move(state):
+            if stays:
+                self._show(state)
+            if not stays or not self._move(state):
                 points = f" at {self._points(state)} {self._entry.points_are}"
                 say(f"You leave the game{points if self._entry.has_scores else ''}.")
                 return 0
@@ -224,11 +226,13 @@ class Session:
             return "You"
         return self._specs[seat] if len(self._seats) < 3 else f"seat {seat} ({self._specs[seat]})"
 
-    def _tell(self) -> None:
+    def _tell(self) -> bool:
+        """Tell what is new; False when the person leaves meanwhile."""
         lines, _ = self._replay()
         for line in lines[self._told :]:
             say(f"  {line}")
         self._told = len(lines)
+        return True
 
     def _show(self, state: _core.State) -> None:
         say()
@@ -264,7 +268,7 @@ class Session:
         """Ask until there is a legal action; False when the person leaves."""
         while True:
             text = self._read(state)
-            if text is None or text in ("quit", "exit", "q"):
+            if text is None or text in LEAVING:
                 return False
             match text:
                 case "":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ludus.cli.output import say
-from ludus.cli.play import Session
+from ludus.cli.play import LEAVING, Session
 from ludus.errors import UserError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class TableSession(Session):
 
     # -- what happened -----------------------------------------------------------------------
 
-    def _tell(self) -> None:
+    def _tell(self) -> bool:
         steps = self._steps()
         for number in range(self._told, len(steps)):
             # First, so that what is asked in between finds the step told.
@@ -100,8 +100,9 @@ class TableSession(Session):
             for line in lines_of(self._telling, steps[number], self._reader):
                 say(f"  {line}" if line else "")
             ended = steps[number].action is not None and steps[number].after.kind != "decision"
-            if ended:
-                self._pause(steps[: number + 1])
+            if ended and not self._pause(steps[: number + 1]):
+                return False
+        return True
 
     def _show(self, state: _core.State) -> None:
         say()
@@ -131,11 +132,13 @@ class TableSession(Session):
 
     # -- questions ---------------------------------------------------------------------------
 
-    def _pause(self, steps: list[Step]) -> None:
-        """Between two rounds: time to look, and to ask."""
+    def _pause(self, steps: list[Step]) -> bool:
+        """Between two rounds: time to look, and to ask; False when the person leaves."""
         ask = f"Enter goes on, explain opens the {self._telling.stage}> "
         while (text := self._line(ask)) is not None and text:
             words = text.split()
+            if text in LEAVING:
+                return False
             if words[0] not in _WORDS:
                 say(f"The {self._telling.stage} is over: press Enter, or type explain, explain 2.")
                 continue
@@ -143,6 +146,7 @@ class TableSession(Session):
                 self._open(steps, words)
             except UserError as error:
                 say(f"{error}.")
+        return True
 
     def _answer(self, text: str) -> bool:
         words = text.split()

@@ -19,8 +19,8 @@ from ludus.players.asking import Asking
 _GROUP = 64
 
 NOT_SEARCHED = (
-    "a search draws hidden cards by what was played before, which a position by itself does not "
-    "say: look at a recorded game with `ludus inspect game RUN GAME --search champion`"
+    "where cards are hidden, a search runs in a game from its start, not from a position by "
+    "itself: look at a recorded game with `ludus inspect game RUN GAME --search champion`"
 )
 """Why a position of a game with hidden information is not searched by itself."""
 
