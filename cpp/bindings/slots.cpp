@@ -192,6 +192,23 @@ nb::dict passes(const PySlots& s) {
   return out;
 }
 
+// The worlds that a search of this decision draws where none weigh more than others.
+nb::list search_worlds(const PyState& s, int worlds, uint64_t seed, uint64_t game, uint32_t ply) {
+  const Game& rules = *s.game;
+  require(rules.info().has_hidden && !rules.info().interpreted,
+          "Worlds are drawn in games with hidden information whose rules are compiled.");
+  require(rules.kind(s.state.bytes) == NodeKind::decision, "Worlds are drawn at a decision.");
+  require(worlds >= 1 && worlds <= kMaxWorlds, "Worlds must be in 1..256.");
+  Stream stream(seed, Purpose::search, game, ply, kWorldEvent);
+  nb::list out;
+  for (int i = 0; i < worlds; ++i) {
+    PyState world = s;
+    rules.sample_world(s.state.bytes, rules.seat(s.state.bytes), stream, world.state.bytes);
+    out.append(world);
+  }
+  return out;
+}
+
 nb::list sample_roots(const PySlots& s) {
   nb::list out;
   for (const RootSample& sample : s.slots->sample_roots()) {
@@ -216,6 +233,8 @@ nb::list sample_roots(const PySlots& s) {
 }  // namespace
 
 void bind_slots(nb::module_& m) {
+  m.def("search_worlds", &search_worlds, nb::arg("state"), nb::arg("worlds"), nb::arg("seed"),
+        nb::arg("game"), nb::arg("ply"));
   nb::class_<PySlots>(m, "Slots")
       .def(
           "__init__",

@@ -22,8 +22,8 @@ SEARCH: dict[str, Any] = {
 }
 
 # observation of the seat to move -> logits of all actions; value of the seat to move, or of it and
-# of the other seat
-Judge = Callable[[np.ndarray], tuple[np.ndarray, float | tuple[float, float]]]
+# of the other seat, or of all seats from it on
+Judge = Callable[[np.ndarray], tuple[np.ndarray, float | tuple[float, float] | np.ndarray]]
 
 
 class LinearJudge:
@@ -69,6 +69,10 @@ def fill(batch: LeafBatch, judge: Judge) -> None:
         logits, value = judge(batch.observations[row])
         batch.logits[begin:end] = logits[batch.legal[begin:end] - row * batch.num_actions]
         seat = int(batch.seats[row])
+        if isinstance(value, np.ndarray):  # of all seats, mover first
+            players = int(batch.players[row]) or batch.num_seats
+            batch.values[row, (seat + np.arange(players)) % players] = value[:players]
+            continue
         mine, other = value if isinstance(value, tuple) else (value, -value)
         batch.values[row, seat] = mine
         batch.values[row, 1 - seat] = other
@@ -141,7 +145,7 @@ class Drive:
         self.slots.schedule(
             np.arange(first, first + len(seeds), dtype=np.int64),
             np.array(seeds, np.uint64),
-            np.array(seats, np.int8).reshape(len(seeds), 2),
+            np.array(seats, np.int8).reshape(len(seeds), self.game.num_seats),
         )
 
     def turn(self, group: int) -> int:
@@ -246,11 +250,11 @@ class Decision:
     prior: np.ndarray
 
 
-def replay(records: dict[str, np.ndarray]) -> Iterator[Decision]:
+def replay(records: dict[str, np.ndarray], game: _core.Game = GAME) -> Iterator[Decision]:
     """All plies of all games in order, positions rebuilt from actions and outcomes."""
     ply_row = edge_row = 0
     for g, plies in enumerate(records["plies"].tolist()):
-        state = GAME.initial()
+        state = game.initial()
         if records["opening"][g] >= 0:
             state.apply_outcome(int(records["opening"][g]))
         for ply in range(plies):

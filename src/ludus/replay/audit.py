@@ -115,7 +115,8 @@ def audit_targets(
     )
     targets = {"value": rows.value, "margin": rows.margin, "root_value": rows.root_value}
     for name, target in targets.items():
-        refuse(~(np.abs(target) <= 1.0), "value_target", f"has a {name} outside [-1, 1]")
+        outside = ~(np.abs(target.reshape(count, -1)) <= 1.0).all(axis=1)
+        refuse(outside, "value_target", f"has a {name} outside [-1, 1]")
     if result.findings:
         return result
 
@@ -173,8 +174,9 @@ def _by_seat(
             continue
         entry: dict[str, Any] = {"seat": seat, "rows": int(np.count_nonzero(mine))}
         for name, target in targets.items():
-            entry[f"{name}_mean"] = float(target[mine].mean(dtype=np.float64))
-            entry[f"{name}_min"] = float(target[mine].min())
-            entry[f"{name}_max"] = float(target[mine].max())
+            own = target.reshape(len(seats), -1)[mine, 0]  # the mover's comes first
+            entry[f"{name}_mean"] = float(own.mean(dtype=np.float64))
+            entry[f"{name}_min"] = float(own.min())
+            entry[f"{name}_max"] = float(own.max())
         found.append(entry)
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,11 +70,21 @@ def decoder(game: _core.Game, rule: TargetRule) -> Decode:
 
 @dataclass(frozen=True)
 class _Position:
-    """What one ply of a replayed game looked like before its action."""
+    """What one ply of a replayed game looked like before its action, and what came of it."""
 
     seat: int
+    players: int
     observation: npt.NDArray[np.float32]
     actions: npt.NDArray[np.int32]
+    result: _Result
+
+
+@dataclass
+class _Result:
+    """What the stage of some plies brought, by seat; known when it is over."""
+
+    returns: list[float] = field(default_factory=list)
+    margins: list[float] = field(default_factory=list)
 
 
 class _Contradiction(Exception):  # noqa: N818 - the way out of a replay, caught right outside
@@ -93,6 +103,7 @@ def _replay(game: _core.Game, columns: dict[str, Any], seed: int) -> list[_Posit
     _chance(state, int(columns["opening"][0]), seed, None)
     positions = []
     edges = columns["edges"].tolist()
+    result = _Result()
     for ply, action in enumerate(columns["action"].tolist()):
         if state.kind != "decision":
             raise _Contradiction(
@@ -121,8 +132,11 @@ def _replay(game: _core.Game, columns: dict[str, Any], seed: int) -> list[_Posit
                 f"has {edges[ply]} edges and action {action}, but the search has {len(actions)} "
                 "actions" + ("" if action in actions else " without that one"),
             )
-        positions.append(_Position(seat, state.observe(seat), actions))
+        positions.append(_Position(seat, state.players, state.observe(seat), actions, result))
         state.apply(action)
+        if state.kind == "terminal" or (state.kind == "chance" and game.sampled_chance):
+            result.returns, result.margins = _results(game, state, columns)
+            result = _Result()
         _chance(state, int(columns["outcome"][ply]), seed, ply)
     if state.kind != "terminal":
         raise _Contradiction(
@@ -137,6 +151,22 @@ def _replay(game: _core.Game, columns: dict[str, Any], seed: int) -> list[_Posit
                 f"has {name} {stored.tolist()}, but the rules give {list(map(float, here))}",
             )
     return positions
+
+
+def _results(
+    game: _core.Game, state: _core.State, columns: dict[str, Any]
+) -> tuple[list[float], list[float]]:
+    """Returns and margins by seat: of a stage by the rules, of a whole game as it was recorded."""
+    if game.sampled_chance:
+        return state.stage_returns().tolist(), state.stage_margins().tolist()
+    scores = columns["scores"][0].tolist()
+    margins = []
+    for seat, own in enumerate(scores):
+        best = max(
+            (score for other, score in enumerate(scores) if other != seat), default=-math.inf
+        )
+        margins.append(math.tanh((own - best) / game.margin_scale))
+    return columns["returns"][0].tolist(), margins
 
 
 def _chance(state: _core.State, outcome: int, seed: int, ply: int | None) -> None:
@@ -215,15 +245,16 @@ def _compare(
     if len(rows) != len(positions):
         return "replay", 0, f"was decoded into {len(rows)} rows for {len(positions)} plies"
     starts = np.concatenate([[0], np.cumsum(columns["edges"], dtype=np.int64)])
-    scores = columns["scores"][0].tolist()
-    margins = []
-    for seat, own in enumerate(scores):
-        best = max(
-            (score for other, score in enumerate(scores) if other != seat), default=-math.inf
-        )
-        margins.append(math.tanh((own - best) / game.margin_scale))
     for ply, position in enumerate(positions):
-        seat = position.seat
+        seat, players, result = position.seat, position.players, position.result
+        if int(rows.players[ply]) != players:
+            return "seats", ply, f"was decoded with {int(rows.players[ply])} of {players} players"
+        # Column k is that of seat (mover + k) mod players; with two seats there is the mover's.
+        width = game.num_seats if game.num_seats > 2 else 1
+        order = [(seat + ahead) % players for ahead in range(min(players, width))]
+        spare = [0.0] * (width - len(order))
+        won = [result.returns[one] for one in order] + spare
+        by = [result.margins[one] for one in order] + spare
         seen = rows.observations[ply]
         if seen.tobytes() != np.ascontiguousarray(position.observation).reshape(-1).tobytes():
             count = int(np.count_nonzero(seen != position.observation.reshape(-1)))
@@ -257,27 +288,28 @@ def _compare(
                 float(columns["root_value"][ply]),
                 float(columns["q_variance"][ply]),
                 how=how,
-                has_chance=game.has_chance,
+                has_chance=game.has_chance or game.has_hidden,
             )
             off = float(np.abs(rows.policy[begin:end] - wanted).max())
             if not off <= tolerance:
                 return "policy_target", ply, f"was decoded with a policy target off by {off:.2g}"
         for name, got, value in (
-            ("value", rows.value[ply], float(columns["returns"][0][seat])),
-            ("margin", rows.margin[ply], margins[seat]),
+            ("value", rows.value[ply], won),
+            ("margin", rows.margin[ply], by),
             (
                 "root value",
                 rows.root_value[ply],
-                float(columns["root_value"][ply] if searched else columns["returns"][0][seat]),
+                [float(columns["root_value"][ply])] if searched else won[:1],
             ),
         ):
-            if not abs(float(got) - value) <= _CLOSE:
-                return (
-                    "value_target",
-                    ply,
-                    f"was decoded with {name} {float(got):+.4f} for seat {seat}, "
-                    f"but its record gives {value:+.4f}",
-                )
+            for ahead, (have, wants) in enumerate(zip(np.atleast_1d(got), value, strict=True)):
+                if not abs(float(have) - wants) <= _CLOSE:
+                    return (
+                        "value_target",
+                        ply,
+                        f"was decoded with {name} {float(have):+.4f} for seat "
+                        f"{(seat + ahead) % players}, but its record gives {wants:+.4f}",
+                    )
     return None
 
 

@@ -49,6 +49,7 @@ class ReplaySampler:
 
         Raises:
             ConfigError: an empty window, or plies_per_game below 1.
+            ValueError: a temperature that is not above 0.
         """
         if not len(window):
             raise ConfigError("there is no game in the replay to learn from")
