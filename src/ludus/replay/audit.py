@@ -115,8 +115,8 @@ def audit_targets(
     )
     targets = {"value": rows.value, "margin": rows.margin, "root_value": rows.root_value}
     for name, target in targets.items():
-        outside = ~(np.abs(target.reshape(count, -1)) <= 1.0).all(axis=1)
-        refuse(outside, "value_target", f"has a {name} outside [-1, 1]")
+        inside = np.asarray((np.abs(target.reshape(count, -1)) <= 1.0).all(axis=1))
+        refuse(~inside, "value_target", f"has a {name} outside [-1, 1]")
     if result.findings:
         return result
 
