@@ -282,3 +282,15 @@ def test_pictures_are_xml_and_stand_alone():
             picture = table_svg(variant, state, seat=0, standalone=True)
             assert ElementTree.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"
             assert "href" not in picture
+
+
+def test_the_picture_of_the_manual_is_what_is_drawn(repository):
+    spec = "blob:players=5,play=games,highest=7"
+    state = at(
+        "play 5x5c 4 2 1,1,0,0,1 0,0,0,0,1 0,10,23,0,23 9c7cKd/4sJc4c/JsQh9h8c/Ks8s6h5h/Kh7h4h "
+        "5d/Ad/8d/Td/5c h,-,-,-,d 4:3hQdJh",
+        spec,
+    )
+    drawn = table_svg(Variant.of(spec.partition(":")[2]), state, seat=2, standalone=True)
+    stored = (repository / "docs/images/blob-table.svg").read_text("utf-8")
+    assert stored == f"{drawn}\n"

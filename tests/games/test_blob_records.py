@@ -4,6 +4,8 @@ import dataclasses
 import re
 
 import pytest
+from ludus.players import parse_player
+from ludus.players.single import SingleGame
 from tests.games.blob_walks import walk
 
 from ludus.errors import GameError
@@ -38,6 +40,21 @@ def test_games_read_back(options):
     assert parse_transcripts(Variant.of(options), text) == records
     # The options stand in the text: any game reads it.
     assert parse_transcripts(VARIANT if options else Variant.of(""), text) == records
+
+
+def test_games_of_the_slots_become_records():
+    """The columns that replays keep: the first deal, then an outcome behind each action."""
+    entry = get_game(f"blob:{SPEC}")
+    table = SingleGame(entry.rules, [parse_player("rules", entry)] * 4, 9)
+    assert not table.advance()
+    columns = table.columns()
+    events = [*columns["opening"].tolist(), *columns["outcome"].tolist()]
+    names = ("ludus",) * entry.rules.num_seats
+    deals = [event for event in events if event >= 0]
+    record = entry.record_of(columns["action"].tolist(), names, deals)
+    assert len(deals) == len(record.rounds) == 6
+    assert record.names == ("ludus",) * 4
+    assert last_state(record).scores().tolist() == columns["scores"].reshape(-1).tolist()
 
 
 def test_what_a_transcript_holds():

@@ -104,7 +104,7 @@ def _heading(variant: Variant, t: Table) -> list[str]:
             _suit(26, 44, t.trump, 0.85),
         ]
     bids = sum(bid for bid in t.bids if bid is not None)
-    lines = [f"{t.cards} card{'s' * (t.cards > 1)} each", f"bids {bids}"]
+    lines = [f"{t.cards} card{'s' * (t.cards > 1)} each", f"{bids} bid"]
     if variant.games:
         number = t.round - (t.phase == "deal")
         lines.insert(0, f"round {number + 1} of {len(variant.rounds(t.players))}")
