@@ -13,9 +13,17 @@ from ludus.players.player import ExternalPlayer, RandomPlayer, SearchPlayer
 from ludus.testing import check_chooser, check_evaluator, check_game, check_player
 
 
-@pytest.mark.parametrize("name", _core.game_names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        *_core.game_names(),
+        "blob:players=3,cards=13",
+        "blob:players=8,cards=1-6,dealer=free",
+        "blob:play=games,players=3,highest=3",
+    ],
+)
 def test_every_game_of_the_house_conforms(name):
-    check_game(_core.game(name))
+    check_game(_core.game(name), games=12 if name in _core.game_names() else 2)
 
 
 # ---- broken games -----------------------------------------------------------
@@ -24,8 +32,8 @@ def test_every_game_of_the_house_conforms(name):
 class Broken:
     """Yatzy with one method replaced; `breaks` maps a name to f(state, *arguments)."""
 
-    def __init__(self, facts=None, **breaks):
-        self._game = _core.game("yatzy")
+    def __init__(self, facts=None, source="yatzy", **breaks):
+        self._game = _core.game(source)
         self._facts, self.breaks = facts or {}, breaks
 
     def __getattr__(self, name):
@@ -45,8 +53,16 @@ class BrokenState:
     def __getattr__(self, name):
         if name in self.rules.breaks:
             broken = self.rules.breaks[name]
+            if not callable(broken):
+                return broken
             return lambda *arguments: broken(self.inner, *arguments)
         return getattr(self.inner, name)
+
+    def sample_world(self, seat, seed):
+        drawn = self.rules.breaks.get("sample_world", lambda s, *at: s.sample_world(*at))
+        found = drawn(self.inner, seat, seed)
+        world, rejected = found if isinstance(found, tuple) else (found, 0)
+        return BrokenState(self.rules, world), rejected
 
     def copy(self):
         if "copy" in self.rules.breaks:
@@ -149,10 +165,56 @@ def test_hidden_information_must_not_show():
             world.apply_outcome((seed * 41 + 3) % 252)
         return world
 
-    game = Broken({"has_hidden": True}, sample_world=other_world)
+    keys = {"private_key": lambda s, seat: 0}
+    game = Broken({"has_hidden": True}, sample_world=other_world, **keys)
     with pytest.raises(AssertionError, match="cannot see"):
         check_game(game, games=1)
-    check_game(Broken({"has_hidden": True}, sample_world=lambda s, seat, seed: s.copy()), games=1)
+    check_game(
+        Broken({"has_hidden": True}, sample_world=lambda s, seat, seed: s.copy(), **keys), games=1
+    )
+
+
+HIDDEN = {
+    "a world with another own hand": (
+        {
+            "sample_world": lambda s, seat, seed: s.sample_world(
+                seat if seat >= s.players else (seat + 1) % s.players, seed
+            )
+        },
+        "cannot see",
+    ),
+    "a world without memory": (
+        {"sample_world": lambda s, seat, seed: s.sample_world(seat, next(_ticks))},
+        "another world each time",
+    ),
+    "a key of the whole table": ({"private_key": lambda s, seat: s.key()}, "tell apart"),
+    "a key of nothing": ({"private_key": lambda s, seat: 0}, "sees differently"),
+    "an observation of all hands": (
+        {"observe": lambda s, seat: s.observe(seat) + np.float32(s.private_key(0) % 97)},
+        "observe|empty seat",
+    ),
+    "points of an empty seat": ({"scores": lambda s: np.ones(8, np.float32)}, "beyond the"),
+    "worlds of an empty seat": (
+        {"sample_world": lambda s, seat, seed: s.sample_world(min(seat, s.players - 1), seed)},
+        "empty seat",
+    ),
+    "a draw without memory": ({"draw": lambda s, seed: s.draw(next(_ticks))}, "depend on the seed"),
+    "one deal": ({"draw": lambda s, seed: s.draw(3)}, "same outcome"),
+    "any outcome": ({"is_outcome": lambda s, outcome: True}, "is_outcome"),
+    "a listing": ({"outcomes": lambda s: (np.zeros(1, np.int32), np.ones(1))}, "only sampled"),
+    "an empty seat's turn": ({"players": 2}, "empty seat"),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_broken_game_with_hidden_cards_is_caught(name):
+    breaks, says = HIDDEN[name]
+    with pytest.raises(AssertionError, match=says):
+        check_game(Broken(source="blob:players=3,cards=3", **breaks), games=2)
+
+
+def test_the_wrapper_of_hidden_cards_conforms():
+    check_game(Broken(source="blob:players=3,cards=3"), games=2)
 
 
 # ---- evaluators and players -------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from typing import Any
@@ -55,6 +56,56 @@ def check_chance_event(game: Any, state: Any, where: str) -> None:
         require(game, where, child.kind != "chance", "an outcome leads to another chance event")
         same = state.packed() == before
         require(game, where, same, "an outcome applied to a copy changed the original")
+
+
+def is_sampled(game: Any) -> bool:
+    """Whether chance outcomes are too many to be listed, and are only drawn."""
+    return bool(getattr(game, "sampled_chance", False))
+
+
+def check_sampled_event(game: Any, state: Any, where: str) -> None:
+    """Draws of an event that cannot be listed, and the results of the stage that ends there.
+
+    Raises:
+        AssertionError: what is wrong.
+    """
+    before = state.packed()
+    refuses(game, where, state.outcomes, "outcomes() of an event that is only sampled")
+    drawn = set()
+    for seed in range(16):
+        outcome = state.draw(seed)
+        drawn.add(outcome)
+        inside = 0 <= outcome < game.max_outcomes and state.is_outcome(outcome)
+        require(game, where, inside, f"draw({seed}) = {outcome} is no outcome of this event")
+        again = {state.draw(seed), state.copy().draw(seed), game.state(before).draw(seed)}
+        require(
+            game,
+            where,
+            again == {outcome},
+            f"draw({seed}) gives {outcome} and then {sorted(again)}: it must depend on the seed "
+            "and the event alone",
+        )
+        child, twin = state.copy(), game.state(before)
+        child.apply_outcome(outcome)
+        twin.apply_outcome(outcome)
+        same = child.packed() == twin.packed()
+        require(game, where, same, f"outcome {outcome} is not repeatable")
+        require(game, where, child.kind != "chance", "an outcome leads to another chance event")
+    require(game, where, len(drawn) > 1, "draw() gives the same outcome for 16 seeds")
+    require(game, where, state.packed() == before, "draw() or is_outcome() changed the position")
+    refuses(game, where, lambda: state.apply(0), "an action at a chance event")
+    for outcome in (-1, game.max_outcomes):
+        require(game, where, not state.is_outcome(outcome), f"is_outcome({outcome}) is True")
+        refuses(
+            game,
+            where,
+            functools.partial(state.apply_outcome, outcome),
+            f"the impossible outcome {outcome}",
+        )
+    for name in ("stage_returns", "stage_margins"):
+        values = np.asarray(getattr(state, name)())
+        inside = values.shape == (game.num_seats,) and bool((np.abs(values) <= 1.0).all())
+        require(game, where, inside, f"{name}() must be one number in [-1, 1] for each seat")
 
 
 def check_draw_frequencies(game: Any, seed: int) -> None:
