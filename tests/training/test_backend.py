@@ -82,6 +82,36 @@ def test_a_tower_for_a_game_without_a_board_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_transformer_for_a_game_without_tokens_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="needs a game that says how its observations are cut"):
+        train(tmp_path / "run", "model.kind=token_transformer", minutes=0.0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_transformers_settings_reach_the_network():
+    from ludus import _core
+    from ludus.games.blob_tokens import LAYOUT
+    from ludus.training.settings import Settings
+
+    changes = {
+        "model.kind": "token_transformer",
+        "model.hidden_dim": 96,
+        "model.token_dim": 24,
+        "model.num_heads": 3,
+        "model.num_blocks": 1,
+    }
+    net = make_network(_core.game("blob:players=5"), apply_changes(Settings(), changes))
+    assert net.spec.as_json() == {
+        "kind": "token_transformer",
+        "hidden": 96,
+        "width": 24,
+        "heads": 3,
+        "blocks": 1,
+        "margin": True,
+        "tokens": LAYOUT.as_json(),
+    }
+
+
 def test_the_models_settings_reach_the_network():
     from tests.nets.boards import BOARD
 
