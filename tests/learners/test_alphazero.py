@@ -153,6 +153,40 @@ def test_the_core_and_plain_torch_agree_in_losses_and_gradients(margin_head, val
     assert gradient[:, :columns] == pytest.approx(output.grad.numpy(), abs=2e-7, rel=1e-4)
 
 
+def test_values_by_seat_teach_the_seats_in_play():
+    """As plain torch has it: of each row the mean over its players; the others learn nothing."""
+    random = np.random.default_rng(3)
+    players = random.integers(3, 9, 64).astype(np.int32)
+    target = random.uniform(-1, 1, (2, 64, 8)).astype(np.float32)
+    rows = dataclasses.replace(make_rows(), players=players, value=target[0], margin=target[1])
+    output = torch.randn(64, ACTIONS + 20, generator=torch.Generator().manual_seed(6))
+    output.requires_grad_()
+    in_play = torch.from_numpy((np.arange(8) < players[:, None]).astype(np.float32))
+    wanted = torch.from_numpy(target).clone()
+    wanted[0, :, 0] += 0.25 * (torch.from_numpy(rows.root_value) - wanted[0, :, 0])
+    terms = []
+    for column, result in zip((ACTIONS, ACTIONS + 8), wanted, strict=True):
+        error = (torch.tanh(output[:, column : column + 8]) - result).square() * in_play
+        terms.append((error.sum(1) / in_play.sum(1)).mean())
+    (0.7 * terms[0] + 0.3 * terms[1]).backward()
+    losses, gradient = alphazero_losses(
+        output.detach(),
+        rows,
+        actions=ACTIONS,
+        margin=True,
+        value_weight=0.7,
+        margin_weight=0.3,
+        value_mix=0.25,
+    )
+    assert losses.value == pytest.approx(terms[0].item(), rel=1e-5)
+    assert losses.margin == pytest.approx(terms[1].item(), rel=1e-5)
+    found = gradient.numpy()[:, ACTIONS:]
+    assert found == pytest.approx(output.grad.numpy()[:, ACTIONS:], abs=2e-8, rel=1e-4)
+    wrong = dataclasses.replace(rows, players=np.full(64, 9, np.int32))
+    with pytest.raises(ValueError, match="9 players where there are 8 seats"):
+        alphazero_losses(output.detach(), wrong, actions=ACTIONS, margin=True)
+
+
 @pytest.mark.parametrize(
     ("name", "index", "value", "sentence"),
     [

@@ -32,7 +32,7 @@ def arrays(rows=67, seats=2, seed=0, filled=60):
     }
 
 
-def call(a, weight=0.0, columns=None):
+def call(a, weight=0.0, columns=None, players=None):
     seats = a["values"].shape[1]
     width = columns or (1 if seats <= 2 else seats)
     return _core.answer(
@@ -45,6 +45,7 @@ def call(a, weight=0.0, columns=None):
         a["offsets"],
         a["logits"],
         a["values"],
+        players,
     )
 
 
@@ -63,6 +64,35 @@ def test_answers_are_those_of_the_twin(seats, weight, rows):
     assert np.isnan(a["logits"][used:]).all()  # not written
     assert np.abs(a["values"] - np.array(values)).max() < 5e-7
     assert np.abs(a["values"]).max() <= 1.0
+
+
+def test_seats_that_are_not_in_play_get_nothing():
+    """Column k is that of seat (mover + k) mod players; 0 players stands for all seats."""
+    a = arrays(67, 5, seed=8)
+    random = np.random.default_rng(2)
+    players = random.integers(2, 6, 67).astype(np.int32)
+    players[::7] = 0
+    a["seats"] = (random.integers(0, 5, 67) % np.where(players == 0, 5, players)).astype(np.int32)
+    assert call(a, 0.3, players=players)
+    _, values = twin(
+        a["fused"].tolist(),
+        ACTIONS,
+        5,
+        0.3,
+        a["seats"],
+        a["legal"],
+        a["offsets"],
+        5,
+        players.tolist(),
+    )
+    assert np.abs(a["values"] - np.array(values)).max() < 5e-7
+    assert (a["values"][players == 3, 3:] == 0.0).all()
+    players[9], a["seats"][9] = 3, 3
+    with pytest.raises(GameError, match=r"Row 9 .* seat 3 of 3"):
+        call(a, players=players)
+    players[9] = 6
+    with pytest.raises(GameError, match=r"Row 9 .* 6 players of 5 seats"):
+        call(a, players=players)
 
 
 def test_tanh_is_accurate_over_its_whole_range():

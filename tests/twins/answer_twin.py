@@ -3,7 +3,9 @@
 import math
 
 
-def answer(fused, num_actions, value_columns, margin_weight, seats, legal, offsets, num_seats):
+def answer(
+    fused, num_actions, value_columns, margin_weight, seats, legal, offsets, num_seats, players=None
+):
     """The logits of the legal actions in order, and the values of every row in seat order."""
     logits, values = [], []
     for row, outputs in enumerate(fused):
@@ -18,5 +20,7 @@ def answer(fused, num_actions, value_columns, margin_weight, seats, legal, offse
             mover.append(value)
         if num_seats == 2:
             mover.append(-mover[0])
-        values.append([mover[(seat - seats[row]) % num_seats] for seat in range(num_seats)])
+        count = players[row] if players is not None and players[row] else num_seats
+        by_seat = [mover[(seat - seats[row]) % count] for seat in range(count)]
+        values.append(by_seat + [0.0] * (num_seats - count))
     return logits, values
