@@ -4,8 +4,6 @@ import dataclasses
 import re
 
 import pytest
-from ludus.players import parse_player
-from ludus.players.single import SingleGame
 from tests.games.blob_walks import walk
 
 from ludus.errors import GameError
@@ -19,6 +17,8 @@ from ludus.games.blob_records import (
     write_transcripts,
 )
 from ludus.games.blob_variant import Variant
+from ludus.players import parse_player
+from ludus.players.single import SingleGame
 
 SPEC = "players=4,play=games,highest=2"
 VARIANT = Variant.of(SPEC)

@@ -102,14 +102,14 @@ def show(
         outcome = int(columns["outcome"][ply])
         if outcome >= 0:
             state.apply_outcome(outcome)
-    scores = columns["scores"][0].tolist()
+    scores = columns["scores"][0].tolist()[: state.players]
     if json:
         print_json(
             {
                 "game": game,
                 "seed": int(columns["seed"][0]),
                 "scores": scores,
-                "returns": columns["returns"][0].tolist(),
+                "returns": columns["returns"][0].tolist()[: state.players],
                 "plies": plies,
             }
         )

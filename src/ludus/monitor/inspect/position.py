@@ -48,10 +48,10 @@ def describe_position(
         "drawing": entry.render(state),
         "kind": state.kind,
         "seat": None if state.kind == "terminal" else int(state.seat),
-        "scores": state.scores().tolist(),
+        "scores": state.scores().tolist()[: state.players],
     }
     if state.kind == "terminal":
-        return found | {"returns": state.returns().tolist()}
+        return found | {"returns": state.returns().tolist()[: state.players]}
     if state.kind == "chance":
         return found | {"outcomes": _outcomes(entry, state)}
     kinds = entry.rules.decision_kinds
@@ -68,7 +68,7 @@ def describe_position(
         judged = judge(state, player)
         found["network"] = {
             "value": judged.values[state.seat],
-            "values": list(judged.values),
+            "values": list(judged.values[: state.players]),
             "prior_entropy": entropy(judged.prior),
             "prior": [
                 {"action": action, "text": entry.action_text(state, action), "prior": share}

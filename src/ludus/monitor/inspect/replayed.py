@@ -93,12 +93,13 @@ def describe_game(
         state = state_before(entry, record, require_ply(record, ply))
         shown.append(_ply(entry, state, ply, stored[ply], targets[ply], drawings=drawings))
     opening = int(columns["opening"][0])
+    players = state_before(entry, record, 0).players
     return {
         "game": game,
         "seed": int(columns["seed"][0]),
         "iteration": iteration_of(replay.run, game),
-        "scores": columns["scores"][0].tolist(),
-        "returns": columns["returns"][0].tolist(),
+        "scores": columns["scores"][0].tolist()[:players],
+        "returns": columns["returns"][0].tolist()[:players],
         "opening": entry.event_text(entry.rules.initial(), opening) if opening >= 0 else None,
         "total_plies": len(stored),
         "plies": shown,
