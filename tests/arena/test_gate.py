@@ -216,7 +216,7 @@ def test_report_has_the_fields():
     assert report["sprt"]["llr"] == decision.ratio
     assert sum(report["pentanomial"]) == report["pairs"]
     progress = running.progress()
-    assert progress["pairs"] == report["pairs"]
+    assert progress["seen"] == report["pairs"]
     assert progress["win_rate"] == pytest.approx(report["win_rate"])
     assert progress["llr"] == pytest.approx(decision.ratio)
     assert "per_seed" not in decision.summary()

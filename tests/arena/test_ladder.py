@@ -11,11 +11,12 @@ from tests.arena.ladder_run import make_run
 
 from ludus.arena import ResultTable, SeedSet, rate
 from ludus.arena import ladder as ladders
+from ludus.arena.finished import distinct_warning
 from ludus.arena.ladder import Ladder, champion_units, contender, gather, report, spread
 from ludus.arena.ladder_file import LadderDocument, LadderFile
-from ludus.arena.match import MatchSettings
+from ludus.arena.playing import MatchSettings
 from ludus.arena.ratings import expected_score
-from ludus.arena.results import GameTable, distinct_warning
+from ludus.arena.results import GameTable
 from ludus.arena.schedule import design_effect, gains, next_pairing
 from ludus.errors import CorruptError, RunError, RunLockedError, UserError, VersionError
 from ludus.games import get_game
@@ -304,7 +305,7 @@ def test_a_ladder_needs_two_players_and_a_game(fresh):
 
 
 def table_of(*digests):
-    table = GameTable.empty(len(digests))
+    table = GameTable(len(digests) // 2)
     table.points[:] = 1
     table.digests[:] = digests
     return table

@@ -5,8 +5,8 @@ import pytest
 
 from ludus import _core
 from ludus.arena import Match, MatchSettings, SeedSet
+from ludus.arena.finished import game_digests
 from ludus.arena.replays import decisions_of, final_states
-from ludus.arena.results import game_digests
 from ludus.errors import CorruptError, RunError, UserError
 from ludus.evaluators import ScriptedEvaluator, UniformEvaluator
 from ludus.players import ExternalPlayer, RandomPlayer, SearchPlayer, uniform_player
@@ -103,7 +103,7 @@ def test_lanes_change_nothing():
     seeds = SeedSet.generate(4, 135)  # more games than slots
     one = Match(GAME, *searchers(), seeds, MatchSettings(lanes=1))
     two = Match(GAME, *searchers(), seeds, MatchSettings(lanes=2))
-    assert one.run().as_json(per_pair=True) == two.run().as_json(per_pair=True)
+    assert one.run().as_json(per_unit=True) == two.run().as_json(per_unit=True)
     assert fingerprint(one) == fingerprint(two)
 
 

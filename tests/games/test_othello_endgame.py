@@ -8,7 +8,8 @@ from tests.games.endgames import OTHELLO, late_positions, midgames, packed, publ
 from tests.twins.othello_twin import OthelloTwin
 
 from ludus import _core
-from ludus.arena.match import Match, MatchSettings
+from ludus.arena.match import Match
+from ludus.arena.playing import MatchSettings
 from ludus.arena.seeds import SeedSet
 from ludus.errors import GameError, PlayerError
 from ludus.games.othello_endgame import (

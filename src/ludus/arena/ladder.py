@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from ludus.arena.calibration import held_out, held_out_calibration
+from ludus.arena.finished import distinct_warning
 from ludus.arena.ladder_file import LadderDocument, LadderEntry, LadderFile, finite
-from ludus.arena.match import Match, MatchSettings
+from ludus.arena.match import Match
 from ludus.arena.pairings import quarters_text
+from ludus.arena.playing import MatchSettings
 from ludus.arena.ratings import Ratings, rate
-from ludus.arena.results import GameTable, distinct_warning
+from ludus.arena.results import GameTable
 from ludus.arena.schedule import design_effect, next_pairing
 from ludus.arena.seeds import SeedSet
 from ludus.errors import PlayerError, RunError, UserError

@@ -1,60 +1,20 @@
-"""Matches: two players, a list of seeds, every seed played twice with seats exchanged.
-
-A match runs through the same slots and lanes as self-play. It goes in slices
-(:meth:`Match.advance`) and can be stopped between any two and gone on with from its
-:meth:`Match.state`: the games are the same, whatever the number of lanes, the slices and the
-interruptions.
-"""
+"""Matches of two seats: a list of seeds, every seed played twice with seats exchanged."""
 
 from __future__ import annotations
-
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
-from ludus.arena.results import Columns, GameFigures, GameTable, MatchResult
+from ludus.arena.finished import GameFigures
+from ludus.arena.playing import Contest, MatchSettings, Plan
+from ludus.arena.results import GameTable, MatchResult
 from ludus.arena.seeds import SeedSet
-from ludus.errors import GameError, RunError, UserError
-from ludus.players import Lanes, PhaseSeconds, Player, searchers, slots_settings
-
-_ROWS = 64  # rows of a batch come in this multiple
+from ludus.errors import GameError, UserError
+from ludus.players import Player
 
 
-@dataclass(frozen=True)
-class MatchSettings:
-    """How a match is played; nothing here changes its results but ``paired``.
-
-    Attributes:
-        lanes: threads.
-        rows: games of a group for each searching player, a multiple of 64: the batch of a network.
-        groups: groups of slots at most; as many lanes can work. More mean more games at a time.
-        paired: both games of a pair have the same seed (the default; luck cancels). Without it a
-            pair is two games with seats exchanged and a seed each.
-        record: keep the finished games' full records for :meth:`Match.take_records`.
-        openings: lines ``u16[n, plies]`` that games begin with: both games of pair i with line
-            i mod n. None for the start.
-    """
-
-    lanes: int = 1
-    rows: int = _ROWS
-    groups: int = 2
-    paired: bool = True
-    record: bool = False
-    openings: npt.NDArray[np.uint16] | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.lanes < 1 or self.groups < 1:
-            raise UserError("a match needs at least 1 lane and 1 group")
-        if self.rows < _ROWS or self.rows % _ROWS:
-            raise UserError(f"rows = {self.rows} of a match must be a positive multiple of {_ROWS}")
-
-
-class Match:
+class Match(Contest[GameTable, MatchResult]):
     """Player A against player B over a list of seeds.
 
     Args:
@@ -62,13 +22,16 @@ class Match:
         player_a, player_b: the players.
         seeds: with ``settings.paired`` one for each pair, else one for each game (an even number).
         settings: how to play.
-        figures: makes further figures of each finished game, see :data:`GameFigures`. Called
-            between slices with a few games at a time; keep it fast.
+        figures: makes further figures of each finished game, see
+            :data:`~ludus.arena.finished.GameFigures`. Called between slices with a few games at a
+            time; keep it fast.
 
     Raises:
         GameError: a game without two seats.
         UserError: an odd number of seeds for unpaired games.
     """
+
+    unit = "pairs"
 
     def __init__(
         self,
@@ -82,191 +45,50 @@ class Match:
     ) -> None:
         if game.num_seats != 2:
             raise GameError(f"a match needs two seats, but {game.name} has {game.num_seats}")
-        self.game = game
-        self.seeds = seeds
-        self.settings = settings or MatchSettings()
-        self.names = (player_a.name, player_b.name)
-        if not self.settings.paired and len(seeds) % 2:
+        how = settings or MatchSettings()
+        if not how.paired and len(seeds) % 2:
             raise UserError(f"unpaired games need an even number of seeds, not {len(seeds)}")
-        self.pairs = len(seeds) if self.settings.paired else len(seeds) // 2
-        self._players: list[Player] = [player_a, player_b]
-        self._figures = figures
-        self._table = GameTable.empty(2 * self.pairs)
-        self._records: list[Columns] = []
-        self._slots, self._lanes = self._prepare()
-        self._schedule()
+        self.pairs = len(seeds) if how.paired else len(seeds) // 2
+        super().__init__(game, player_a, player_b, seeds, how, figures)
 
-    # -- playing -----------------------------------------------------------------------------
+    def plan(self) -> Plan:
+        """A has seat 0 in the first game of a pair and seat 1 in the second."""
+        games = np.arange(2 * self.pairs, dtype=np.int64)
+        first = (games % 2).astype(np.int8)  # who has seat 0
+        return Plan(
+            games // 2,
+            self.seeds.seeds[games // 2 if self.settings.paired else games],
+            np.stack([first, 1 - first], axis=1),
+        )
 
-    def advance(self, seconds: float) -> bool:
-        """Play on for about ``seconds`` or to the end; True while games are left.
-
-        Raises:
-            GameError: the rules of an own game raised or broke their word.
-            Exception: what a player raised.
-        """
-        left = self._lanes.advance(seconds)
-        failures = self._slots.failures()
-        if failures:  # a match without some of its games would say nothing about the players
-            raise GameError(f"game {failures[0][0]} of the match was ended: {failures[0][1]}")
-        self._absorb()
-        return left
-
-    def run(self) -> MatchResult:
-        """Play to the end and close. For callers that have nothing else to do."""
-        try:
-            while self.advance(1.0):
-                pass
-            return self.result()
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """End the lanes. The results stay readable."""
-        self._lanes.close()
-
-    def __enter__(self) -> Match:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # -- results -----------------------------------------------------------------------------
-
-    @property
-    def games_finished(self) -> int:
-        """Finished games, in whatever order."""
-        return self._table.finished
-
-    @property
-    def games_total(self) -> int:
-        """All games of the match."""
-        return 2 * self.pairs
+    def new_table(self) -> GameTable:
+        """A table in which no game is finished."""
+        return GameTable(self.pairs)
 
     @property
     def pairs_finished(self) -> int:
         """Finished pairs before the first unfinished one."""
-        return self._table.prefix
-
-    @property
-    def table(self) -> GameTable:
-        """The finished games."""
-        return self._table
-
-    @property
-    def seconds(self) -> PhaseSeconds:
-        """Where this process's lanes spent their time."""
-        return self._lanes.seconds
-
-    def counters(self) -> dict[str, int | float]:
-        """Counters of the search in this process (``fallbacks``, ``simulations``, ...)."""
-        return dict(self._slots.counters())
+        return self.units_finished
 
     def pair_scores(self, pairs: int | None = None) -> npt.NDArray[np.float64]:
         """A's scores in the first pairs, f64[pairs]; all of the finished prefix by default."""
         return self._table.pair_scores(self.pairs_finished if pairs is None else pairs)
 
-    def result(self, pairs: int | None = None) -> MatchResult:
-        """The figures of the first ``pairs`` pairs, or of the finished prefix.
+    def result(self, units: int | None = None) -> MatchResult:
+        """The figures of the first so many pairs, or of the finished prefix.
 
         Raises:
             ValueError: no pair, or one that is not finished.
         """
         return MatchResult.of(
             self._table,
-            self.pairs_finished if pairs is None else pairs,
+            self.pairs_finished if units is None else units,
             players=self.names,
             seeds=(self.seeds.id, self.seeds.hash),
             paired=self.settings.paired,
         )
 
-    def take_records(self) -> list[Columns]:
-        """Full records of games finished since the last call (with ``settings.record``)."""
-        records, self._records = self._records, []
-        return records
-
-    # -- going on later ----------------------------------------------------------------------
-
-    def state(self) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-        """All that :meth:`restore` needs: finished games, and actions of those in flight.
-
-        Returns: arrays by name, and JSON.
-        """
-        flight = {f"flight.{name}": column for name, column in self._slots.in_flight().items()}
-        arrays = {**{name: a.copy() for name, a in self._table.arrays().items()}, **flight}
-        return arrays, self._identity()
-
-    def restore(self, arrays: Mapping[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> None:
-        """Go on from a state. Only before the first :meth:`advance`.
-
-        Raises:
-            RunError: the state of another match.
-            CorruptError: columns are missing or do not fit.
-            ValueError: games in flight that contradict the rules.
-        """
-        wanted = self._identity()
-        for key, value in wanted.items():
-            if meta.get(key) != value:
-                raise RunError(
-                    f"the stored match has {key} {meta.get(key)!r}, but this one has {value!r}"
-                )
-        self._lanes.close()
-        self._table = GameTable.from_arrays(arrays, 2 * self.pairs)
-        self._slots, self._lanes = self._prepare()
-        self._schedule()
-        flight = {
-            name.removeprefix("flight."): column
-            for name, column in arrays.items()
-            if name.startswith("flight.")
-        }
-        if flight and len(flight["game_id"]):
-            self._slots.restore(flight)
-            self._absorb()
-
-    # -- inside ------------------------------------------------------------------------------
-
-    def _identity(self) -> dict[str, Any]:
-        lines = self.settings.openings
-        digest = None if lines is None else hashlib.sha256(lines.astype("<u2").tobytes())
-        return {
-            "openings": None if digest is None else digest.hexdigest(),
-            "seeds_hash": self.seeds.hash,
-            "paired": self.settings.paired,
-            "rows": self.settings.rows,
-            "groups": self.settings.groups,
-            "players": list(self.names),
-        }
-
-    def _prepare(self) -> tuple[_core.Slots, Lanes]:
-        group = self.settings.rows * max(1, searchers(self._players))
-        groups = min(self.settings.groups, -(-2 * self.pairs // group))
-        slots = _core.Slots(
-            self.game,
-            slots=groups * group,
-            group_size=group,
-            # Players without a tree draw from streams of this seed, the game's id and the ply.
-            seed=int(self.seeds.hash[:16], 16),
-            players=[slots_settings(player) for player in self._players],
-            record=self.settings.record,
-        )
-        lanes = min(self.settings.lanes, groups)
-        return slots, Lanes(slots, self._players, self.game, lanes, group_size=group)
-
-    def _schedule(self) -> None:
-        ids = np.flatnonzero(self._table.points < 0).astype(np.int64)
-        seeds = self.seeds.seeds[ids // 2 if self.settings.paired else ids]
-        first = (ids % 2).astype(np.int8)  # who has seat 0
-        lines = self.settings.openings
-        openings = None
-        if lines is not None:
-            self._slots.set_openings(lines.tolist())
-            openings = (ids // 2 % len(lines)).astype(np.int32)
-        self._slots.schedule(
-            ids, np.ascontiguousarray(seeds), np.stack([first, 1 - first], axis=1), openings
-        )
-
-    def _absorb(self) -> None:
-        columns = self._slots.finished()
-        self._table.absorb(columns, self._figures)
-        if self.settings.record and len(columns["game_id"]):
-            self._records.append(columns)
+    def standing(self) -> str:
+        """The win rate so far, in words; empty before the first pair."""
+        pairs = self.pairs_finished
+        return f"win rate {self.pair_scores(pairs).mean():.1%}" if pairs else ""

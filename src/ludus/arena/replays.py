@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ludus import _core
-from ludus.arena.results import Columns
+from ludus.arena.finished import Columns
 
 
 @dataclass(frozen=True)
@@ -81,3 +81,32 @@ def final_states(game: _core.Game, columns: Columns) -> npt.NDArray[np.uint8]:
         out[number] = np.frombuffer(state.packed(), dtype=np.uint8)
         ply += plies
     return out
+
+
+def stages_of(
+    game: _core.Game, columns: Columns
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """How many stages each finished game had, and how many of them each seat won.
+
+    A stage ends at a sampled chance event and at the end of the game; a game without sampled chance
+    is one. A seat has won it whose margin there is above 0 (Blob: a round, and a bid made).
+
+    Returns: stages ``i32[n]``; stages won ``i32[n, num_seats]``.
+    """
+    actions, outcomes = columns["action"].tolist(), columns["outcome"].tolist()
+    games = len(columns["plies"])
+    stages = np.ones(games, dtype=np.int32)
+    won = np.zeros((games, game.num_seats), dtype=np.int32)
+    ply = 0
+    for number, plies in enumerate(columns["plies"].tolist()):
+        state = _begin(game, int(columns["opening"][number]))
+        for i in range(ply, ply + plies):
+            state.apply(actions[i])
+            if outcomes[i] >= 0:
+                if game.sampled_chance:
+                    stages[number] += 1
+                    won[number] += state.stage_margins() > 0.0
+                state.apply_outcome(outcomes[i])
+        won[number] += state.stage_margins() > 0.0
+        ply += plies
+    return stages, won

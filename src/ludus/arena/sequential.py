@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ludus.arena.gate import GateDecision, GateSettings
+from ludus.arena.decision import GateDecision, GateSettings
 from ludus.arena.ratings import elo_difference, expected_score
+from ludus.arena.results import MatchResult
 from ludus.arena.stats import Sprt
 from ludus.errors import UserError
 
@@ -99,6 +100,7 @@ class Hypotheses:
         verdicts: Mapping[str, Verdict] = {"sprt_h0": "H0", "sprt_h1": "H1"}
         verdict: Verdict = verdicts.get(decision.reason, "undecided")
         assert decision.ratio is not None
+        assert isinstance(decision.result, MatchResult)
         low, high = self.test().bounds
         return {
             "verdict": verdict,

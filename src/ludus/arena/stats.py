@@ -83,6 +83,11 @@ def mean_and_error(values: npt.ArrayLike) -> tuple[float, float]:
     return float(array.mean()), float(array.std(ddof=1) / math.sqrt(array.size))
 
 
+def finite(value: float) -> float | None:
+    """A number for JSON: infinities become null."""
+    return value if math.isfinite(value) else None
+
+
 @dataclass(frozen=True)
 class Rate:
     """A win rate with its uncertainty, pairs as units.
@@ -104,10 +109,10 @@ class Rate:
 
     def as_json(self) -> dict[str, Any]:
         """Fields for a report; infinities become null."""
-        return {name: value if math.isfinite(value) else None for name, value in vars(self).items()}
+        return {name: finite(value) for name, value in vars(self).items()}
 
 
-def pair_rate(pair_scores: npt.ArrayLike, *, confidence: float = 0.95) -> Rate:
+def pair_rate(pair_scores: npt.ArrayLike, *, confidence: float = 0.95, games: int = 2) -> Rate:
     """Win rate over pairs: Wilson's interval with the effective number of games.
 
     Games of a pair share luck, so ``2 n`` games tell more or less than ``2 n`` independent ones;
@@ -117,13 +122,13 @@ def pair_rate(pair_scores: npt.ArrayLike, *, confidence: float = 0.95) -> Rate:
     Args:
         pair_scores: one number in 0..1 for each pair.
         confidence: of the two-sided interval, and of the one-sided bound by itself.
+        games: independent games that a unit is worth where all agree: 2 of a pair, 1 of a deal.
     """
     scores = np.asarray(pair_scores, dtype=np.float64)
     rate, error = mean_and_error(scores)
-    games = 2.0 * scores.size
     single = rate * (1.0 - rate)
     if scores.size < 2 or single <= 0.0:
-        effective = games
+        effective = float(games * scores.size)
     elif error == 0.0:
         effective = math.inf  # every pair is split: a difference was measured, and it is none
     else:

@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from ludus import _core
 from ludus.arena import stats
-from ludus.arena.match import Match, MatchSettings
+from ludus.arena.finished import Columns, GameFigures
+from ludus.arena.match import Match
+from ludus.arena.playing import MatchSettings
 from ludus.arena.replays import decisions_of, final_states
-from ludus.arena.results import Columns, GameFigures
 from ludus.arena.seeds import SeedSet
 from ludus.errors import UserError
 from ludus.players import Player

@@ -75,7 +75,7 @@ def ladder(
     """
     from ludus.arena.ladder import Ladder, default_anchor, gather, report
     from ludus.arena.ladder_file import LadderFile
-    from ludus.arena.match import MatchSettings
+    from ludus.arena.playing import MatchSettings
     from ludus.runs import Run
 
     _check(minutes, pairs, champions, simulations, batch)

@@ -21,7 +21,7 @@ from ludus.cli.progress import Work
 from ludus.errors import UserError
 
 if TYPE_CHECKING:
-    from ludus.arena import GameFigures, Gate, Hypotheses, Match, MatchResult, SeedSet
+    from ludus.arena import GameFigures, Gate, Hypotheses, Match, Result, SeedSet
     from ludus.games import GameEntry
 
 
@@ -171,7 +171,7 @@ def _judging(entry: GameEntry) -> GameFigures:
     return match_figures(entry.rules, entry.suites["judge"])
 
 
-def _agreement(entry: GameEntry, result: MatchResult) -> dict[str, Any]:
+def _agreement(entry: GameEntry, result: Result) -> dict[str, Any]:
     from ludus.arena import match_rates
 
     return match_rates(result.figures, list(entry.rules.decision_kinds))
@@ -190,7 +190,7 @@ def _run_match(played: Match, game: str) -> dict[str, Any]:
     result = played.result()
     return {
         "game": game,
-        **result.as_json(per_pair=True),
+        **result.as_json(per_unit=True),
         "fallbacks": int(played.counters()["fallbacks"]),
     }
 
@@ -202,7 +202,7 @@ def _run_gate(gate: Gate, game: str, hypotheses: Hypotheses | None) -> dict[str,
             def show() -> None:
                 at = gate.progress()
                 about = "" if at["llr"] is None else f"log-likelihood ratio {at['llr']:+.2f}"
-                work.update(at["pairs"], about)
+                work.update(at["seen"], about)
 
             drive(lambda seconds: gate.advance(seconds) is None, show)
     finally:

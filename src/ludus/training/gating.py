@@ -134,9 +134,9 @@ class GatePhase:
         progress = self._gate.progress()
         rate = progress["win_rate"]
         return {
-            "done": progress["pairs"],
-            "total": progress["pairs_cap"],
-            "unit": "pairs",
+            "done": progress["seen"],
+            "total": progress["cap"],
+            "unit": progress["unit"],
             "gate": None if rate is None else f"win rate {rate:.1%}",
             "win_rate": rate,
             "llr": progress["llr"],
