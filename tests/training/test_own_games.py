@@ -176,11 +176,14 @@ def test_hidden_games_and_odd_seats_are_refused(tmp_path):
         "from tests.testing.toys import Cards, Nim\n"
         "class Hidden(Cards):\n    name = 'hidden'\n"
         "class Alone(Nim):\n    name = 'alone'\n    num_seats = 1\n"
+        "class Three(Nim):\n    name = 'three'\n    num_seats = 3\n"
     )
     with pytest.raises(UserError, match=r"hidden has hidden information.*not trained"):
         make(f"{file}:Hidden", run=tmp_path / "run")
-    with pytest.raises(UserError, match="alone has 1 seats, and matches are for two"):
+    with pytest.raises(UserError, match="alone has one seat, and matches need two players"):
         make(f"{file}:Alone", run=tmp_path / "run")
+    with pytest.raises(UserError, match=r"three has 3 seats.*set --set gating.mode=duplicate"):
+        make(f"{file}:Three", run=tmp_path / "run")
 
 
 FLAKY = """

@@ -142,6 +142,9 @@ def _target(
         total = total or number(settings.get("training.steps_per_iteration"))
         return number(part.get("steps_completed")), total, "steps"
     if name == "gate":
+        if settings.get("gating.mode") == "duplicate":
+            deals = number(part.get("deals"))
+            return deals, deals or number(settings.get("gating.deals")), "deals"
         pairs = number(part.get("pairs"))
         return pairs, pairs or number(settings.get("gating.max_pairs")), "pairs"
     return None, None, "games"

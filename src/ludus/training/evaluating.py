@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ludus import _core
-from ludus.arena import Match, MatchSettings, SeedSet, Solitaire
+from ludus.arena import AnyMatch, MatchSettings, SeedSet, Solitaire, make_match
+from ludus.arena.duplicate import DuplicateMatch
 from ludus.arena.pairings import quarters_text
+from ludus.arena.skill import outcomes_text
 from ludus.errors import RunError
 from ludus.players import Player, known_players
 from ludus.players.identity import identify
@@ -42,6 +44,13 @@ _KEPT = (
     "bonus_rate",
     "mean_score_difference",
     "score_difference_se",
+    "score_difference_low",
+    "score_difference_high",
+    "mean_scores",
+    "made",
+    "rank",
+    "rank_expected",
+    "deals",
     "oracle_match_rate_overall",
     "oracle_match_rate_mark",
     "oracle_match_rate_reroll",
@@ -66,10 +75,10 @@ class EvaluatePhase:
         self._started = time.monotonic()
         self._seconds = float(saved["seconds"]) if saved is not None else 0.0
         self._results: dict[str, dict[str, Any]] = dict(saved["results"]) if saved else {}
-        self._quarters: dict[str, str] = {}
+        self._outcomes: dict[str, str] = {}  # of each unit, a character
         self._players: dict[str, dict[str, Any]] = {}
         self._tasks: list[str] = []
-        self._task: Match | Solitaire | None = None
+        self._task: AnyMatch | Solitaire | None = None
         if saved is not None:
             self._tasks = list(saved["tasks"])
         elif due(session):
@@ -80,7 +89,7 @@ class EvaluatePhase:
         if self._tasks:
             session.record.setdefault("evaluate", {"started_ms": now_ms()})
         arrays, meta = self._stored() if saved is not None else ({}, {})
-        self._quarters.update(meta.get("quarters", {}))
+        self._outcomes.update(meta.get("quarters", {}))
         self._players.update(meta.get("players", {}))
         self._next()
         going_on = saved is not None and self._task is not None and saved["task"] == self._name
@@ -97,7 +106,7 @@ class EvaluatePhase:
         return name != PREVIOUS or _previous(self._session) is not None
 
     @property
-    def _match(self) -> Match:
+    def _match(self) -> AnyMatch:
         assert self._task is not None
         return self._task.match if isinstance(self._task, Solitaire) else self._task
 
@@ -106,7 +115,7 @@ class EvaluatePhase:
         self._name = next((task for task in self._tasks if task not in self._results), None)
         self._task = None if self._name is None else self._prepare(self._name)
 
-    def _prepare(self, name: str) -> Match | Solitaire:
+    def _prepare(self, name: str) -> AnyMatch | Solitaire:
         session = self._session
         settings = session.settings.evaluation
         how = MatchSettings(
@@ -122,11 +131,12 @@ class EvaluatePhase:
         if name == SOLITAIRE:
             games = settings.solitaire_games + settings.solitaire_games % 2
             return solitaire(session.entry, champion, "champion", games, seed, how)
-        return Match(
+        units = settings.pairs if session.rules.num_seats <= 2 else settings.deals
+        return make_match(
             session.rules,
             champion,
             self._opponent(name),
-            SeedSet.generate(seed, settings.pairs, purpose="evaluation"),
+            SeedSet.generate(seed, units, purpose="evaluation"),
             how,
         )
 
@@ -162,7 +172,7 @@ class EvaluatePhase:
             return True
         self._results[self._name] = self._result()
         if self._name != SOLITAIRE:
-            self._quarters[self._name] = quarters_text(self._match.pair_scores())
+            self._outcomes[self._name] = _outcomes(self._match)
         self._task.close()
         self._next()
         return self._task is not None
@@ -188,7 +198,7 @@ class EvaluatePhase:
         about = {
             "task": self._name,
             "state": meta,
-            "quarters": self._quarters,
+            "quarters": self._outcomes,
             "players": self._players,
         }
         return {"evaluation": self._session.run.put_object("evaluation", arrays, about)}, saved
@@ -243,14 +253,27 @@ class EvaluatePhase:
         kept = {key: result[key] for key in _KEPT if key in result}
         if name in self._players:
             kept["player"] = self._players[name]
-            quarters = self._quarters[name]
-            kept["quarters"] = quarters if len(quarters) <= MOST_PAIRS_KEPT else None
+            kept.update(self._kept_outcomes(name))
         return kept
+
+    def _kept_outcomes(self, name: str) -> dict[str, Any]:
+        """One character a unit, from which ratings are made; of long matches of pairs none."""
+        text = self._outcomes[name]
+        if self._session.rules.num_seats > 2:
+            return {"outcomes": text[:MOST_PAIRS_KEPT]}
+        return {"quarters": text if len(text) <= MOST_PAIRS_KEPT else None}
 
     def close(self) -> None:
         """End the lanes."""
         if self._task is not None:
             self._task.close()
+
+
+def _outcomes(match: AnyMatch) -> str:
+    """The result of each unit as a character."""
+    if isinstance(match, DuplicateMatch):
+        return outcomes_text(match.table.differences(match.units_finished))
+    return quarters_text(match.pair_scores())
 
 
 def due(session: Session) -> bool:

@@ -1,4 +1,4 @@
-"""The phase that decides: candidate against champion over seed pairs."""
+"""The phase that decides: candidate against champion over seed pairs, or over deals."""
 
 from __future__ import annotations
 
@@ -25,9 +25,42 @@ from ludus.training.measures import (
 )
 from ludus.training.network_session import NetworkSession
 from ludus.training.session import now_ms
+from ludus.training.settings import GatingSettings
 
 _SEEDS_AT = 1 << 48
 """Gate seeds are derived from episode numbers that no game of self-play reaches."""
+
+
+_KEPT = (
+    "reason",
+    "pairs",
+    "games",
+    "wins",
+    "losses",
+    "draws",
+    "win_rate",
+    "win_rate_low",
+    "win_rate_high",
+    "mean_score_difference",
+    "score_difference_se",
+    "distinct_games",
+    "warnings",
+    "seeds_id",
+    "seeds_hash",
+    "sprt",
+)
+"""What of a decision stays in the history of the run."""
+
+_KEPT_OF_DEALS = (
+    "deals",
+    "score_difference_low",
+    "score_difference_high",
+    "mean_scores",
+    "made",
+    "rank",
+    "rank_expected",
+)
+"""What stays of one over deals besides."""
 
 
 class GatePhase:
@@ -63,23 +96,13 @@ class GatePhase:
             groups=settings.groups,
             record=False,
         )
+        judged = gate_settings(settings)
         self._gate = Gate(
             session.rules,
             candidate,
             champion,
-            gate_seeds(session) or SeedSet.generate(seed, settings.max_pairs, purpose="gate"),
-            GateSettings(
-                mode=settings.mode,
-                pairs=settings.max_pairs,
-                null=settings.h0,
-                alternative=settings.h1,
-                alpha=settings.alpha,
-                beta=settings.beta,
-                undecided=settings.undecided_win_rate,
-                threshold=settings.threshold,
-                score_confidence=settings.score_confidence,
-                guardrail_delta=settings.guardrail_delta,
-            ),
+            gate_seeds(session) or SeedSet.generate(seed, judged.units, purpose="gate"),
+            judged,
             how,
             figures=oracle_figures(session.entry) if settings.oracle else None,
             guardrail=self._guardrail(candidate, champion, seed, how),
@@ -128,7 +151,7 @@ class GatePhase:
         return self._seconds + time.monotonic() - self._started
 
     def view(self) -> Mapping[str, Any]:
-        """Pairs looked at, win rate so far."""
+        """Pairs or deals looked at, how it stands."""
         if self._gate is None:
             return {"done": 1, "total": 1, "unit": ""}
         progress = self._gate.progress()
@@ -137,7 +160,7 @@ class GatePhase:
             "done": progress["seen"],
             "total": progress["cap"],
             "unit": progress["unit"],
-            "gate": None if rate is None else f"win rate {rate:.1%}",
+            "gate": self._gate.match.standing() or None,
             "win_rate": rate,
             "llr": progress["llr"],
             **self._speeds(),
@@ -178,24 +201,7 @@ class GatePhase:
             record.update(
                 {
                     key: summary.get(key)
-                    for key in (
-                        "reason",
-                        "pairs",
-                        "games",
-                        "wins",
-                        "losses",
-                        "draws",
-                        "win_rate",
-                        "win_rate_low",
-                        "win_rate_high",
-                        "mean_score_difference",
-                        "score_difference_se",
-                        "distinct_games",
-                        "warnings",
-                        "seeds_id",
-                        "seeds_hash",
-                        "sprt",
-                    )
+                    for key in (*_KEPT, *(_KEPT_OF_DEALS if "deals" in summary else ()))
                 },
                 oracle=oracle,
             )
@@ -243,6 +249,25 @@ class GatePhase:
             self._gate.close()
 
 
+def gate_settings(settings: GatingSettings) -> GateSettings:
+    """How a run's gate judges."""
+    return GateSettings(
+        mode=settings.mode,
+        pairs=settings.max_pairs,
+        null=settings.h0,
+        alternative=settings.h1,
+        alpha=settings.alpha,
+        beta=settings.beta,
+        undecided=settings.undecided_win_rate,
+        threshold=settings.threshold,
+        score_confidence=settings.score_confidence,
+        guardrail_delta=settings.guardrail_delta,
+        deals=settings.deals,
+        win_share=settings.win_share,
+        looks=settings.looks,
+    )
+
+
 def gate_seeds(session: NetworkSession) -> SeedSet | None:
     """The stored seed set of every gate; None where each iteration has its own seeds.
 
@@ -250,7 +275,7 @@ def gate_seeds(session: NetworkSession) -> SeedSet | None:
     happens to the file elsewhere changes no gate.
 
     Raises:
-        UserError: there is no such set, or it has fewer seeds than ``gating.max_pairs``.
+        UserError: there is no such set, or it has fewer seeds than the gate may need.
     """
     settings = session.settings.gating
     if settings.seed_set is None or not settings.enabled:
@@ -260,7 +285,7 @@ def gate_seeds(session: NetworkSession) -> SeedSet | None:
         return SeedSet.read(copy)
     try:
         found = find_seed_set(settings.seed_set)
-        found.first(settings.max_pairs)
+        found.first(gate_settings(settings).units)
     except UserError as error:
         raise type(error)(f"gating.seed_set = {settings.seed_set}: {error}") from error
     found.write(copy)

@@ -165,6 +165,9 @@ RULES: tuple[IdleRule, ...] = (
             "gating.beta",
             "gating.undecided_win_rate",
             "gating.threshold",
+            "gating.deals",
+            "gating.win_share",
+            "gating.looks",
             "gating.score_confidence",
             "gating.guardrail_delta",
             "gating.guardrail_games",
@@ -182,13 +185,23 @@ RULES: tuple[IdleRule, ...] = (
     ),
     IdleRule(
         ("gating.threshold", "gating.score_confidence"),
-        lambda v, _: v["gating.enabled"] and v["gating.mode"] == "sprt",
-        "it belongs to gating.mode = threshold, and the mode is sprt",
+        lambda v, _: v["gating.enabled"] and v["gating.mode"] != "threshold",
+        "it belongs to gating.mode = threshold, and the mode is another",
     ),
     IdleRule(
         ("gating.h0", "gating.h1", "gating.alpha", "gating.beta", "gating.undecided_win_rate"),
-        lambda v, _: v["gating.enabled"] and v["gating.mode"] == "threshold",
-        "it belongs to gating.mode = sprt, and the mode is threshold",
+        lambda v, _: v["gating.enabled"] and v["gating.mode"] != "sprt",
+        "it belongs to gating.mode = sprt, and the mode is another",
+    ),
+    IdleRule(
+        ("gating.deals", "gating.win_share", "gating.looks"),
+        lambda v, _: v["gating.enabled"] and v["gating.mode"] != "duplicate",
+        "it belongs to gating.mode = duplicate, and the mode is another",
+    ),
+    IdleRule(
+        ("gating.max_pairs",),
+        lambda v, _: v["gating.enabled"] and v["gating.mode"] == "duplicate",
+        "gating.mode = duplicate plays gating.deals",
     ),
     IdleRule(
         ("gating.guardrail_games",),
@@ -203,6 +216,7 @@ RULES: tuple[IdleRule, ...] = (
     IdleRule(
         (
             "evaluation.pairs",
+            "evaluation.deals",
             "evaluation.opponents",
             "evaluation.simulations",
             "evaluation.solitaire_games",
@@ -211,7 +225,7 @@ RULES: tuple[IdleRule, ...] = (
         "nothing is evaluated (evaluation.every = 0)",
     ),
     IdleRule(
-        ("evaluation.pairs",),
+        ("evaluation.pairs", "evaluation.deals"),
         lambda v, _: v["evaluation.every"] > 0 and not v["evaluation.opponents"],
         "there is nobody to meet (evaluation.opponents is empty)",
     ),

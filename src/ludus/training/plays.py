@@ -121,17 +121,25 @@ def require_trainable(entry: GameEntry, settings: Settings) -> None:
     """Refuse what self-play or matches cannot do with a game.
 
     Raises:
-        UserError: hidden information, or matches for a game without two seats.
+        UserError: hidden information in rules that draw no worlds, matches of one seat, or a gate
+            that is for another number of seats.
     """
     rules = entry.rules
-    if rules.has_hidden:
+    if rules.has_hidden and rules.interpreted:
         raise UserError(
-            f"{entry.name} has hidden information, and a search that imagines what a seat cannot "
-            "see is still to come: it can be checked and played, but not trained"
+            f"{entry.name} has hidden information, and rules in Python cannot draw worlds for a "
+            "search: it can be checked and played, but not trained"
         )
-    matches = settings.gating.enabled or settings.evaluation.every > 0
-    if rules.num_seats != 2 and matches:
+    gating = settings.gating
+    if rules.num_seats == 1 and (gating.enabled or settings.evaluation.every > 0):
         raise UserError(
-            f"{entry.name} has {rules.num_seats} seats, and matches are for two: train it with "
+            f"{entry.name} has one seat, and matches need two players: train it with "
             "--set gating.enabled=false --set evaluation.every=0"
+        )
+    many = rules.num_seats > 2
+    if gating.enabled and many != (gating.mode == "duplicate"):
+        right = "duplicate" if many else "sprt"
+        raise UserError(
+            f"{entry.name} has {rules.num_seats} seats, and gating.mode = {gating.mode} is for "
+            f"{'two' if many else 'more than two'}: set --set gating.mode={right}"
         )

@@ -1,7 +1,7 @@
-"""The run's rating: Elo from all evaluation games of its committed history.
+"""The run's rating by its evaluation games: Elo, for more than two seats openskill's points.
 
-Champions and fixed opponents are rated together (:mod:`ludus.arena.ratings`) after every
-evaluation. Promotion games and self-play rate nobody. All evaluations use the same seeds, so their
+Champions and fixed opponents are rated together (:mod:`ludus.arena.ratings`,
+:mod:`ludus.arena.skill`) after every evaluation of the committed history. Promotion games and self-play rate nobody. All evaluations use the same seeds, so their
 luck is shared between pairings, which the errors take into account; a pairing that was played again
 on the same seeds is the same games, and counts once.
 """
@@ -9,17 +9,19 @@ on the same seeds is the same games, and counts once.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ludus.arena import Ratings, ResultTable, rate
 from ludus.arena.ladder import anchors
 from ludus.arena.pairings import quarters_scores
+from ludus.arena.skill import ELO, OPENSKILL, DealResults, Skills, rate_deals
 from ludus.games import GameEntry
 from ludus.training.session import Session
 
 MOST_PAIRS_KEPT = 256
-"""Evaluations of more pairs keep counts of scores only, not the score of every pair."""
+"""Evaluations of more pairs keep counts of scores only, not the score of every pair; those of more
+deals keep, and are rated by, the first so many."""
 
 _FIT_LIMIT = 300  # pairings up to which the fit of the model is looked at in training
 _TABLE_LIMIT = 64  # lines of a record of metrics
@@ -45,19 +47,18 @@ class _Names:
         return self.of(f"champion-{model['unit']}{budget}", str(model["sha256"]))
 
 
-def results_of(
-    iterations: Sequence[Mapping[str, Any]], *, chance: bool
-) -> tuple[ResultTable, str | None]:
-    """All evaluation games of a history.
+def _meetings(
+    iterations: Sequence[Mapping[str, Any]], kept: Collection[str]
+) -> tuple[list[tuple[str, str, Mapping[str, Any]]], str | None]:
+    """All matches of a history that count, as (champion, opponent, result), and the last champion.
 
     Args:
         iterations: entries of ``run.json``; those without an evaluation, or with one of a version
-            that kept no pairs, add nothing.
-        chance: whether the game has chance; without it, pairs that are all alike count once.
-
-    Returns: the table, and the name of the champion evaluated last in it, if any was.
+            that kept nothing of its units, add nothing.
+        kept: what a result must have, one of them.
     """
-    table, names, own = ResultTable(), _Names(), None
+    found: list[tuple[str, str, Mapping[str, Any]]] = []
+    names, own = _Names(), None
     seen: set[tuple[frozenset[str], str]] = set()
     for entry in iterations:
         evaluate = entry.get("evaluate") or {}
@@ -68,7 +69,7 @@ def results_of(
         own = names.champion(model, simulations)
         for spec, result in (evaluate.get("results") or {}).items():
             who = result.get("player")
-            if who is None or not (result.get("quarters") or result.get("pentanomial")):
+            if who is None or not any(result.get(key) for key in kept):
                 continue
             other = (
                 names.champion(who, simulations)
@@ -79,8 +80,38 @@ def results_of(
             if own == other or meeting in seen:
                 continue
             seen.add(meeting)
-            _enter(table, own, other, result, chance=chance)
+            found.append((own, other, result))
+    return found, own
+
+
+def results_of(
+    iterations: Sequence[Mapping[str, Any]], *, chance: bool
+) -> tuple[ResultTable, str | None]:
+    """All evaluation games of a history, of two seats.
+
+    Args:
+        iterations: entries of ``run.json``.
+        chance: whether the game has chance; without it, pairs that are all alike count once.
+
+    Returns: the table, and the name of the champion evaluated last in it, if any was.
+    """
+    table = ResultTable()
+    meetings, own = _meetings(iterations, ("quarters", "pentanomial"))
+    for champion, other, result in meetings:
+        _enter(table, champion, other, result, chance=chance)
     return table, own
+
+
+def deals_of(iterations: Sequence[Mapping[str, Any]]) -> tuple[DealResults, str | None]:
+    """All evaluation deals of a history, of more than two seats.
+
+    Returns: the deals, and the name of the champion evaluated last in them, if any was.
+    """
+    results = DealResults()
+    meetings, own = _meetings(iterations, ("outcomes",))
+    for champion, other, result in meetings:
+        results.add(champion, other, result["outcomes"], result["seeds_hash"])
+    return results, own
 
 
 def _enter(
@@ -96,17 +127,16 @@ def _enter(
     table.add_pairs(own, other, scores, seeds=result["seeds_hash"])
 
 
-def choose_anchor(wanted: str, table: ResultTable, entry: GameEntry, before: str | None) -> str:
+def choose_anchor(wanted: str, names: Collection[str], entry: GameEntry, before: str | None) -> str:
     """The player that has the start value, the same through a run's life where it can be.
 
     Args:
         wanted: setting ``evaluation.rating_anchor``: an opponent, ``first``, ``mean``, ``auto``.
-        table: results so far.
+        names: players with results so far.
         entry: the game; ``auto`` takes the weakest of its own fixed players that has played, else
             the first champion that was met.
         before: the anchor of earlier ratings.
     """
-    names = table.names
     firsts = [name for name in names if re.fullmatch(r"champion-0([:#].*)?", name)]
     first = firsts[0] if firsts else "mean"
     if wanted != "auto":
@@ -147,14 +177,29 @@ def rate_run(session: Session) -> dict[str, Any] | None:
     run = session.run
     history = run.iterations
     evaluate = session.record["evaluate"]
-    table, name = results_of(history, chance=session.rules.has_chance)
     before = latest(history)
-    if name is None or name not in table.names or not evaluate.get("results"):
+    if not evaluate.get("results"):
         return None
     settings = session.settings.evaluation
     known = None if before is None else str(before["anchor"])
-    anchor = choose_anchor(settings.rating_anchor, table, session.entry, known)
-    ratings = rate(table, anchor=anchor, start=settings.rating_start)
+    ratings: Ratings | Skills
+    sentences: list[str] = []
+    if session.rules.num_seats > 2:
+        results, name = deals_of(history)
+        if name is None or name not in results.names:
+            return None
+        anchor = choose_anchor(settings.rating_anchor, results.names, session.entry, known)
+        ratings = rate_deals(results, anchor=anchor, start=settings.rating_start)
+        games = results.deals
+    else:
+        table, name = results_of(history, chance=session.rules.has_chance)
+        if name is None or name not in table.names:
+            return None
+        anchor = choose_anchor(settings.rating_anchor, table.names, session.entry, known)
+        ratings = rate(table, anchor=anchor, start=settings.rating_start)
+        games = sum(row.games for row in table)
+        if len(table.pairings) <= _FIT_LIMIT:
+            sentences = ratings.sentences()
     found = _champion(ratings, name, before)
     evaluate["rating"] = found
     run.metrics.append(
@@ -163,16 +208,19 @@ def rate_run(session: Session) -> dict[str, Any] | None:
         model=session.champion.unit,
         **found,
         players=[line.as_json() for line in ratings.lines[:_TABLE_LIMIT]],
-        games=sum(row.games for row in table),
-        sentences=ratings.sentences() if len(table.pairings) <= _FIT_LIMIT else [],
+        games=games,
+        sentences=sentences,
     )
     return found
 
 
-def _champion(ratings: Ratings, name: str, before: Mapping[str, Any] | None) -> dict[str, Any]:
+def _champion(
+    ratings: Ratings | Skills, name: str, before: Mapping[str, Any] | None
+) -> dict[str, Any]:
     line = ratings.rating(name)
     found: dict[str, Any] = {
         "player": name,
+        "rating_kind": OPENSKILL if isinstance(ratings, Skills) else ELO,
         "elo": line.elo,
         "elo_se": line.error,
         "standing": line.standing,
@@ -205,6 +253,11 @@ def _champion(ratings: Ratings, name: str, before: Mapping[str, Any] | None) -> 
     return found
 
 
+def unit_of(found: Mapping[str, Any]) -> str:
+    """What a rating's points are called: Elo, or openskill for more than two seats."""
+    return OPENSKILL if found.get("rating_kind") == OPENSKILL else "Elo"
+
+
 def seen_change(found: Mapping[str, Any]) -> float | None:
     """By how much the rating has changed, in Elo points; None where that was not seen.
 
@@ -225,7 +278,8 @@ def fall_text(iterations: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     before, error = found["before"], found["change_se"]
     return (
-        f"the rating {'fell' if change < 0 else 'rose'} by {abs(change):.0f} Elo points"
+        f"the rating {'fell' if change < 0 else 'rose'} by {abs(change):.0f} "
+        f"{unit_of(found)} points"
         + ("" if error is None else f" (+- {error:.0f})")
         + f": {before['player']} had {before['elo']:.0f}, {found['player']} has "
         f"{found['elo']:.0f}"

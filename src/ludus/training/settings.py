@@ -62,8 +62,11 @@ class GatingSettings(_Section):
     """When a candidate becomes champion."""
 
     enabled: bool = Field(True, description="Off: every candidate is promoted.")
-    mode: Literal["sprt", "threshold"] = Field(
-        "sprt", description="Sequential test for non-regression, or a fixed number of pairs."
+    mode: Literal["sprt", "threshold", "duplicate"] = Field(
+        "sprt",
+        description="Sequential test for non-regression, a fixed number of pairs, or, for more "
+        "than two seats, duplicate deals: promotes when the one-sided 95 % lower bound of the mean "
+        "difference in points a round is above 0.",
     )
     max_pairs: int = Field(
         1000, ge=1, description="Seed pairs after which sprt is decided anyhow; those of threshold."
@@ -77,6 +80,23 @@ class GatingSettings(_Section):
     )
     threshold: float = Field(
         0.55, ge=0, le=1, description="Win rate that promotes in mode threshold."
+    )
+    deals: int = Field(
+        400, ge=1, le=1_000_000, description="Deals of mode duplicate, for more than two seats."
+    )
+    win_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Mode duplicate: promotes only if the candidate also wins this share of the "
+        "deals, ties half; null: not asked.",
+    )
+    looks: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="Mode duplicate: at how many equally spaced numbers of deals to look whether "
+        "it is decided; all looks together keep the 5 % of wrong promotions.",
     )
     score_confidence: float | None = Field(
         None,
@@ -128,6 +148,8 @@ class GatingSettings(_Section):
     def _ordered(self) -> GatingSettings:
         if self.h0 >= self.h1:
             raise ValueError("h0 must be below h1")
+        if self.looks > self.deals:
+            raise ValueError(f"looks must not be above {self.deals}, the number of deals")
         return self
 
 
@@ -138,6 +160,13 @@ class EvaluationSettings(_Section):
         5, ge=0, json_schema_extra=_may_change(), description="Iterations; 0: never."
     )
     pairs: int = Field(64, ge=1, json_schema_extra=_may_change(), description="Seed pairs a match.")
+    deals: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        json_schema_extra=_may_change(),
+        description="Deals a match, for more than two seats; each is played twice per seat.",
+    )
     opponents: tuple[str, ...] = Field(
         ("first", "previous", "random"),
         json_schema_extra=_may_change(),
@@ -155,7 +184,7 @@ class EvaluationSettings(_Section):
         ge=-10000,
         le=10000,
         json_schema_extra=_may_change(),
-        description="Rating of the anchor in Elo points.",
+        description="Rating of the anchor, in Elo points (more than two seats: openskill's).",
     )
     simulations: int | None = Field(
         None,
