@@ -3,12 +3,12 @@
 import json
 
 import pytest
+from tests.arena.test_duplicate import FOUR, LOW, keyed, wavering
 
 from ludus import _core
 from ludus.arena import Gate, GateSettings, MatchSettings, SeedSet
 from ludus.errors import ConfigError, UserError
 from ludus.players import RandomPlayer
-from tests.arena.test_duplicate import FOUR, LOW, keyed, wavering
 
 RANDOM = RandomPlayer()
 
@@ -89,7 +89,7 @@ def test_settings_that_make_no_sense():
         GateSettings(mode="duplicate", deals=60, looks=61)
     with pytest.raises(ConfigError, match="win_share"):
         GateSettings(mode="duplicate", win_share=1.5)
-    with pytest.raises(ConfigError, match="blob has 8 seats.*'duplicate', not 'sprt'"):
+    with pytest.raises(ConfigError, match=r"blob has 8 seats.*'duplicate', not 'sprt'"):
         Gate(FOUR, RANDOM, RANDOM, SeedSet.generate(1, 1000))
     with pytest.raises(ConfigError, match="othello has 2 seats"):
         Gate(

@@ -1,9 +1,10 @@
 """The run's rating by its evaluation games: Elo, for more than two seats openskill's points.
 
 Champions and fixed opponents are rated together (:mod:`ludus.arena.ratings`,
-:mod:`ludus.arena.skill`) after every evaluation of the committed history. Promotion games and self-play rate nobody. All evaluations use the same seeds, so their
-luck is shared between pairings, which the errors take into account; a pairing that was played again
-on the same seeds is the same games, and counts once.
+:mod:`ludus.arena.skill`) after every evaluation, by all of the committed history. Promotion games
+and self-play rate nobody. All evaluations use the same seeds, so their luck is shared between
+pairings, which Elo's errors take into account; a pairing that was played again on the same seeds is
+the same games, and counts once.
 """
 
 from __future__ import annotations
