@@ -42,6 +42,18 @@ def evaluate(
     ] = "all",
     game: Annotated[str | None, typer.Option("--game", help=GAME_OF_RUN_HELP)] = None,
     games: Annotated[int, typer.Option("--games", help="Games of each player, even.")] = 2000,
+    deals: Annotated[
+        int | None,
+        typer.Option("--deals", help="More than two seats: deals of each match; 500 by default."),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against",
+            help="More than two seats: whom to meet, once or several times; by default the game's "
+            "sparring partner.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="All seeds of games follow from it.")] = 1,
     calibration: Annotated[
         bool,
@@ -61,6 +73,9 @@ def evaluate(
     still be stronger. The agreement tells how often an action is as good as the oracle's, and what
     the others give away; where the oracle solves only the end of a game, earlier decisions are
     ignored, and the opponent is the game's sparring partner.
+
+    A game with more than two seats has duplicate deals in place of suites: every deal is played
+    with the player alone on each seat, and with the opponent alone.
     """
     if calibration:
         if not 1 <= games <= 10_000_000:
@@ -68,6 +83,20 @@ def evaluate(
         return _calibration(players, games, as_json=as_json)
     prepare_threads()
     entry = chosen_game(game, players)
+    if entry.rules.num_seats > 2:
+        from ludus.cli.evaluate_deals import measure_by_deals, print_by_deals
+
+        threads = lanes_or_default(lanes)
+        found = measure_by_deals(
+            entry, players, against or (), deals=deals, seed=seed, lanes=threads
+        )
+        if as_json:
+            print_json({"game": entry.name, "seed": seed, "matches": found})
+        else:
+            print_by_deals(found)
+        return 0
+    if deals is not None or against:
+        raise UserError(f"--deals and --against are for more than two seats; {entry.name} has two")
     if suite not in SUITES:
         raise UserError(f"suite {suite!r} is unknown; there are {', '.join(SUITES)}")
     if not {"opponent", "judge"} & set(entry.suites):

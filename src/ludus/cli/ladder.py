@@ -83,6 +83,12 @@ def ladder(
     path = chosen_run(run, argument)
     opened = Run.open(path, write=False)
     entry = _game(opened, game)
+    if entry.rules.num_seats > 2:
+        raise UserError(
+            f"a ladder is of pairs, and {entry.name} has {entry.rules.num_seats} seats: its runs "
+            "are rated by openskill at every evaluation, and `ludus match A B --deals N` compares "
+            "two players"
+        )
     settings = MatchSettings(lanes=lanes_or_default(lanes))
     with LadderFile(path) as file:
         document = file.load(

@@ -1,4 +1,4 @@
-"""``ludus match``: two players over seed pairs, a sequential test, or a gate."""
+"""``ludus match``: two players over seed pairs or deals, a sequential test, or a gate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ludus.cli.dealing import DEALS, MOST_DEALS, deal_rows, play
 from ludus.cli.output import note, print_json, say, table
 from ludus.cli.playing import (
     GAME_OF_RUN_HELP,
@@ -21,7 +22,7 @@ from ludus.cli.progress import Work
 from ludus.errors import UserError
 
 if TYPE_CHECKING:
-    from ludus.arena import GameFigures, Gate, Hypotheses, Match, Result, SeedSet
+    from ludus.arena import GameFigures, Gate, Hypotheses, Result, SeedSet
     from ludus.games import GameEntry
 
 
@@ -40,6 +41,12 @@ def match(
     game: Annotated[str | None, typer.Option("--game", help=GAME_OF_RUN_HELP)] = None,
     pairs: Annotated[
         int | None, typer.Option("--pairs", help="Seed pairs, two games each; 500 by default.")
+    ] = None,
+    deals: Annotated[
+        int | None,
+        typer.Option(
+            "--deals", help="More than two seats: deals, played twice per seat; 500 by default."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="All seeds of games follow from it.")] = 1,
     seeds: Annotated[
@@ -91,17 +98,29 @@ def match(
     unit. The last bound is one-sided: "at least x" is shown when it is above x. Where a game has
     neither dice nor cards, both games of pair i begin with line i of a stored list of openings.
 
+    A game with more than two seats is played by deals: A alone on every seat among B's, then B
+    alone among A's; the difference in points a round is a mean over deals, whose luck cancels.
+
     With --sprt or --gate the match stops as soon as it is decided; the exit code tells of errors
     only, never of the verdict.
     """
-    from ludus.arena import Gate, GateSettings, Match, MatchSettings
+    from ludus.arena import Gate, GateSettings, MatchSettings, make_match
     from ludus.arena.sequential import CAP
     from ludus.players import parse_player
 
     prepare_threads()
     entry = chosen_game(game, (player_a, player_b))
     hypotheses = _hypotheses(sprt, terms, gate)
-    chosen = _seeds(seeds, seed, pairs, unpaired, 1000 if gate else CAP if hypotheses else 500)
+    many = entry.rules.num_seats > 2
+    if many:
+        _check_deals(entry, pairs, hypotheses, unpaired)
+        chosen = _seeds(seeds, seed, deals, False, DEALS, option="--deals", most=MOST_DEALS)
+    elif deals is not None:
+        raise UserError(
+            f"--deals is for more than two seats, and {entry.name} has two: use --pairs"
+        )
+    else:
+        chosen = _seeds(seeds, seed, pairs, unpaired, 1000 if gate else CAP if hypotheses else 500)
     settings = MatchSettings(
         lanes=lanes_or_default(lanes),
         paired=not unpaired,
@@ -113,14 +132,17 @@ def match(
         chosen.write(write_seeds)
     if gate or hypotheses is not None:
         count = len(chosen) // (2 if unpaired else 1)
-        test = GateSettings(pairs=count) if hypotheses is None else hypotheses.gate(count)
+        mode: Any = {"mode": "duplicate", "deals": count} if many else {"pairs": count}
+        test = GateSettings(**mode) if hypotheses is None else hypotheses.gate(count)
         with_test = Gate(entry.rules, *players, chosen, test, settings, figures=figures)
         report = _run_gate(with_test, entry.name, hypotheses)
         if oracle:
-            report["oracle"] = _agreement(entry, with_test.match.result(report["pairs"]))
+            report["oracle"] = _agreement(
+                entry, with_test.match.result(report[with_test.match.unit])
+            )
     else:
-        plain = Match(entry.rules, *players, chosen, settings, figures=figures)
-        report = _run_match(plain, entry.name)
+        plain = make_match(entry.rules, *players, chosen, settings, figures=figures)
+        report = {"game": entry.name, **play(plain)}
         if oracle:
             report["oracle"] = _agreement(entry, plain.result())
     if out is not None:
@@ -151,11 +173,34 @@ def _hypotheses(sprt: str | None, terms: list[str] | None, gate: bool) -> Hypoth
     return Hypotheses.parse([sprt, *(terms or [])])
 
 
-def _seeds(name: str | None, seed: int, pairs: int | None, unpaired: bool, default: int) -> SeedSet:
+def _check_deals(
+    entry: GameEntry, pairs: int | None, hypotheses: Hypotheses | None, unpaired: bool
+) -> None:
+    """Refuse options that are for two seats."""
+    for given, option, instead in (
+        (pairs is not None, "--pairs", "use --deals"),
+        (hypotheses is not None, "--sprt", "use --gate, or read the interval"),
+        (unpaired, "--unpaired", "all games of a deal have its seed"),
+    ):
+        if given:
+            seats = entry.rules.num_seats
+            raise UserError(f"{option} is for two seats, and {entry.name} has {seats}: {instead}")
+
+
+def _seeds(
+    name: str | None,
+    seed: int,
+    pairs: int | None,
+    unpaired: bool,
+    default: int,
+    *,
+    option: str = "--pairs",
+    most: int = 1_000_000,
+) -> SeedSet:
     from ludus.arena import SeedSet, find_seed_set
 
-    if pairs is not None and not 1 <= pairs <= 1_000_000:
-        raise UserError(f"--pairs {pairs} must lie in 1..1000000")
+    if pairs is not None and not 1 <= pairs <= most:
+        raise UserError(f"{option} {pairs} must lie in 1..{most}")
     games_a_seed = 2 if unpaired else 1
     if name is None:
         return SeedSet.generate(seed, (pairs or default) * games_a_seed)
@@ -177,31 +222,15 @@ def _agreement(entry: GameEntry, result: Result) -> dict[str, Any]:
     return match_rates(result.figures, list(entry.rules.decision_kinds))
 
 
-def _run_match(played: Match, game: str) -> dict[str, Any]:
-    with played, Work("games", played.games_total) as work:
-
-        def show() -> None:
-            about = ""
-            if played.pairs_finished:
-                about = f"win rate {percent(float(played.pair_scores().mean()))}"
-            work.update(played.games_finished, about)
-
-        drive(played.advance, show)
-    result = played.result()
-    return {
-        "game": game,
-        **result.as_json(per_unit=True),
-        "fallbacks": int(played.counters()["fallbacks"]),
-    }
-
-
 def _run_gate(gate: Gate, game: str, hypotheses: Hypotheses | None) -> dict[str, Any]:
     try:
-        with Work("pairs, at most", gate.settings.pairs) as work:
+        with Work(f"{gate.match.unit}, at most", gate.settings.units) as work:
 
             def show() -> None:
                 at = gate.progress()
-                about = "" if at["llr"] is None else f"log-likelihood ratio {at['llr']:+.2f}"
+                ratio = at["llr"]
+                about = gate.match.standing()
+                about = about if ratio is None else f"log-likelihood ratio {ratio:+.2f}"
                 work.update(at["seen"], about)
 
             drive(lambda seconds: gate.advance(seconds) is None, show)
@@ -223,9 +252,27 @@ def _run_gate(gate: Gate, game: str, hypotheses: Hypotheses | None) -> dict[str,
 
 def _print(report: dict[str, Any]) -> None:
     say(f"{report['player_a']}  against  {report['player_b']}")
+    rows = deal_rows(report) if "deals" in report else _pair_rows(report)
+    rows.append(("seeds", f"{report['seeds_id']}, SHA-256 {report['seeds_hash'][:16]}..."))
+    if "promoted" in report:
+        what = "promoted" if report["promoted"] else "not promoted"
+        ratio = report.get("sprt", {}).get("llr")
+        about = "" if ratio is None else f", log-likelihood ratio {ratio:+.2f}"
+        rows.append(("decision", f"{what} ({report['reason']}{about})"))
+    elif "sprt" in report:
+        rows.append(("verdict", report["sprt"]["sentence"]))
+    if report.get("oracle"):
+        rows += agreement_rows(report["oracle"])
+    if report["fallbacks"]:
+        rows.append(("fallbacks", f"{report['fallbacks']} searches fell back to uniform priors"))
+    rows += [("warning", warning) for warning in report["warnings"]]
+    say(table(("", ""), rows).lstrip("\n"))
+
+
+def _pair_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     difference = report["mean_score_difference"]
     error = report["score_difference_se"]
-    rows = [
+    return [
         (
             "games",
             f"{report['games']} in {report['pairs']} pairs, {report['distinct_games']} distinct",
@@ -245,20 +292,7 @@ def _print(report: dict[str, Any]) -> None:
             "score difference",
             f"{difference:+.3f}" + (f" +- {error:.3f}" if error is not None else ""),
         ),
-        ("seeds", f"{report['seeds_id']}, SHA-256 {report['seeds_hash'][:16]}..."),
     ]
-    if "promoted" in report:
-        what = "promoted" if report["promoted"] else "not promoted"
-        ratio = report.get("sprt", {}).get("llr", 0.0)
-        rows.append(("decision", f"{what} ({report['reason']}, log-likelihood ratio {ratio:+.2f})"))
-    elif "sprt" in report:
-        rows.append(("verdict", report["sprt"]["sentence"]))
-    if report.get("oracle"):
-        rows += agreement_rows(report["oracle"])
-    if report["fallbacks"]:
-        rows.append(("fallbacks", f"{report['fallbacks']} searches fell back to uniform priors"))
-    rows += [("warning", warning) for warning in report["warnings"]]
-    say(table(("", ""), rows).lstrip("\n"))
 
 
 def agreement_rows(oracle: dict[str, Any]) -> list[tuple[str, str]]:

@@ -224,7 +224,9 @@ def _status_text(one: RunSummary, history: list[dict[str, Any]]) -> str:
 
         text = rating_text(rating)
         if text is not None:
-            rows.append(("Elo", f"{text} ({rating['player']}; {rating['anchor']} is the anchor)"))
+            kind = rating.get("rating_kind", "elo")
+            unit = "Elo" if kind == "elo" else kind
+            rows.append((unit, f"{text} ({rating['player']}; {rating['anchor']} is the anchor)"))
     from ludus.monitor.view import is_gated
 
     promoted = sum(1 for entry in history if entry.get("promoted"))
