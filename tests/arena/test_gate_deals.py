@@ -49,18 +49,20 @@ def test_looks_end_a_clear_gate_early():
     down = gate(RANDOM, LOW, looks=3).run()
     assert (down.promoted, down.reason, down.result.deals) == (False, "deals_worse", 20)
     # The share of deals is asked at every look.
-    late = gate(LOW, RANDOM, looks=3, win_share=1.0).run()
-    assert (late.promoted, late.result.deals) == (False, 60)
+    weaker = wavering(0.6)
+    assert gate(LOW, weaker, looks=3).run().reason == "deals_better"
+    late = gate(LOW, weaker, looks=3, win_share=0.99).run()
+    assert (late.promoted, late.reason, late.result.deals) == (False, "deals", 60)
 
 
 def test_equal_candidates_are_seldom_promoted():
-    """Of 100 equal candidates about 5 are promoted; more than 12 would come once in 700 series."""
+    """Of 60 equal candidates about 3 are promoted; more than 9 would come once in 1000 series."""
     for looks in (1, 4):
         promoted = sum(
             gate(RANDOM, RANDOM, deals=40, seed=500 + seed, looks=looks).run().promoted
-            for seed in range(100)
+            for seed in range(60)
         )
-        assert promoted <= 12
+        assert promoted <= 9
 
 
 def test_decision_is_the_same_however_it_is_played():

@@ -60,7 +60,7 @@ def test_the_model_by_its_formula():
     mu, sigma, beta = 25.0, 25.0 / 3.0, 25.0 / 6.0
     c = math.sqrt(2.0 * (sigma**2 + beta**2))
     omega = sigma**2 / c * 0.5
-    gap = 2.0 * omega * math.sqrt(2.0) * beta * 400.0 / math.log(10.0)
+    gap = 2.0 * omega / (math.sqrt(2.0) * beta) * 400.0 / math.log(10.0)
     assert ratings.difference("a", "b")[0] == pytest.approx(gap)
     assert mu + omega < 30.0
     line = ratings.rating("a")

@@ -88,3 +88,20 @@ def test_an_oracle_of_the_end_only(ludus):
     assert "agrees move" in out and "bonus" not in out and "against weights" in out
     code, _, err = ludus("evaluate", "corners", "--game", "othello", "--suite", "solitaire")
     assert code == 2 and "othello offers no opponent for a solitaire suite" in err
+
+
+def test_more_than_two_seats_are_measured_by_deals(ludus):
+    arguments = ("evaluate", "random", "--game", "blob", "--deals", "6", "--lanes", "1")
+    code, out, _ = ludus(*arguments, "--against", "rules", "--against", "random", "--json")
+    assert code == 0
+    matches = json.loads(out)["matches"]
+    assert [match["opponent"] for match in matches] == ["rules", "random"]
+    assert matches[0]["mean_score_difference"] < 0.0
+    assert matches[0]["deals"] == 6
+    code, out, _ = ludus(*arguments)
+    assert code == 0
+    assert "random  against  rules" in out
+    assert "rank when alone" in out
+    code, _, err = ludus("evaluate", "random", "--game", "yatzy", "--deals", "6")
+    assert code == 2
+    assert "--deals and --against are for more than two seats" in err

@@ -154,3 +154,36 @@ def test_the_game_is_one_that_has_the_players(ludus):
     out = ludus("match", "random", "random", "--pairs", "2", "--json")[1]
     assert json.loads(out)["game"] == "yatzy"  # several have it: the first
     assert "yatzy knows" in ludus("match", "corners", "greedy")[2]
+
+
+def test_more_than_two_seats_play_deals(ludus):
+    arguments = ("match", "random", "random", "--game", "blob", "--deals", "12")
+    code, out, err = ludus(*arguments, "--json", "--per-pair")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert report["unit"] == "deal"
+    assert report["deals"] == len(report["per_seed"]) == 12
+    assert report["score_difference_low"] < 0.0 < report["score_difference_high"]
+    code, out, _ = ludus(*arguments)
+    assert code == 0
+    for words in ("points a round", "rounds made", "rank when alone", "deals won"):
+        assert words in out
+    code, out, _ = ludus(*arguments, "--gate")
+    assert code == 0
+    assert "promoted (deals)" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--game", "blob", "--pairs", "5"), "--pairs is for two seats, and blob has 8: use --d"),
+        (("--game", "blob", "--unpaired"), "all games of a deal have its seed"),
+        (("--game", "blob", "--sprt", "elo0=0,elo1=10"), "--sprt is for two seats"),
+        (("--game", "blob", "--deals", "0"), "--deals 0 must lie in 1..100000"),
+        (("--game", "yatzy", "--deals", "5"), "--deals is for more than two seats"),
+    ],
+)
+def test_options_for_another_number_of_seats(ludus, options, sentence):
+    code, out, err = ludus("match", "random", "random", *options)
+    assert (code, out) == (2, "")
+    assert sentence in err

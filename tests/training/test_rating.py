@@ -14,6 +14,7 @@ from ludus.runs import Run, list_checkpoints, read_ndjson, read_status, read_sum
 from ludus.training.birth import open_session
 from ludus.training.rating import (
     choose_anchor,
+    deals_of,
     elo_of,
     fall_text,
     latest,
@@ -161,10 +162,10 @@ def test_the_anchor_stays():
         [entry_of(1, against("oracle", "01"), against("greedy", "02"), against("random", "44"))],
         chance=True,
     )
-    assert choose_anchor("auto", table, entry, None) == "greedy"
-    assert choose_anchor("auto", table, entry, "oracle") == "oracle"
-    assert choose_anchor("random", table, entry, "oracle") == "random"
-    assert choose_anchor("first", table, entry, None) == "mean"
+    assert choose_anchor("auto", table.names, entry, None) == "greedy"
+    assert choose_anchor("auto", table.names, entry, "oracle") == "oracle"
+    assert choose_anchor("random", table.names, entry, "oracle") == "random"
+    assert choose_anchor("first", table.names, entry, None) == "mean"
 
 
 def test_a_fall_is_told_with_both_numbers(tmp_path):
@@ -268,3 +269,36 @@ def test_a_seed_set_that_does_not_exist_is_refused_at_once(tmp_path, name, words
         train(tmp_path / "run", f"gating.seed_set={name}", iterations=1)
     assert f"gating.seed_set = {name}" in str(caught.value)
     assert metrics(tmp_path / "run", "selfplay_iter") == []
+
+
+def evaluated(unit, results):
+    """An entry of the history with an evaluation over deals."""
+    return {
+        "evaluate": {
+            "model": {"unit": unit, "sha256": f"{unit:064d}"},
+            "simulations": None,
+            "results": results,
+        }
+    }
+
+
+def test_deals_of_a_history_count_once():
+    """Champions and fixed players by deals; a match that was played again is the same deals."""
+    random = {"player": {"key": "k"}, "seeds_hash": "s", "outcomes": "WWDL"}
+    first = {"player": {"unit": 0, "sha256": f"{0:064d}"}, "seeds_hash": "s", "outcomes": "WDLL"}
+    history = [
+        evaluated(0, {"random": random, "first": first}),  # the champion is the first network
+        evaluated(1, {"random": random, "first": first}),
+        evaluated(1, {"random": random}),
+        {"evaluate": None},
+        evaluated(2, {"random": {**random, "outcomes": None}}),
+    ]
+    results, name = deals_of(history)
+    assert name == "champion-2"
+    assert [(sheet.a, sheet.b, sheet.outcomes) for sheet in results.sheets] == [
+        ("champion-0", "random", "WWDL"),
+        ("champion-1", "random", "WWDL"),
+        ("champion-1", "champion-0", "WDLL"),
+    ]
+    assert results.deals == 12
+    assert choose_anchor("auto", results.names, get_game("blob"), None) == "champion-0"

@@ -9,7 +9,7 @@ advance together, and when they were played plays no part.
 
 Scale: in the limit of small deviations the model gives a player that is better by ``d`` points of
 openskill the odds ``exp(d / (sqrt(2) beta))`` of winning a deal. Shown points are multiples by
-``sqrt(2) beta 400 / ln 10``, so that 400 points are odds of ten to one, as on Elo's scale; they are
+``400 / (ln 10 sqrt(2) beta)``, so that 400 points are odds of ten to one, as on Elo's scale; they are
 about deals won, not games, and are called ``openskill``. Only differences can be measured: the
 anchor has the start value. The standard error against the anchor is that of a difference of two
 independent posteriors. openskill narrows its deviations more slowly than a fit of all games at once
@@ -122,7 +122,7 @@ class Skills:
         self.anchor = anchor
         self.start = start
         self._results = results
-        self._scale = math.sqrt(2.0) * model.beta * 400.0 / math.log(10.0)
+        self._scale = 400.0 / math.log(10.0) / (math.sqrt(2.0) * model.beta)
         rated = {name: model.rating() for name in self.names}
         for a, b, outcome in results.ordered():
             teams = model.rate([[rated[a]], [rated[b]]], ranks=_RANKS[outcome])
@@ -154,7 +154,7 @@ class Skills:
                 won = sum(_POINTS[outcome] for outcome in sheet.outcomes)
                 points += won if name == sheet.a else len(sheet.outcomes) - won
                 met[sheet.b if name == sheet.a else sheet.a] += len(sheet.outcomes)
-        elo = self.start + self._mu[name] - self._base
+        elo = self.start + (self._mu[name] - self._base)
         return Rating(name, elo, error, "rated", met.total(), points, len(met))
 
     def difference(self, a: str, b: str) -> tuple[float, float]:
