@@ -9,8 +9,8 @@ advance together, and when they were played plays no part.
 
 Scale: in the limit of small deviations the model gives a player that is better by ``d`` points of
 openskill the odds ``exp(d / (sqrt(2) beta))`` of winning a deal. Shown points are multiples by
-``400 / (ln 10 sqrt(2) beta)``, so that 400 points are odds of ten to one, as on Elo's scale; they are
-about deals won, not games, and are called ``openskill``. Only differences can be measured: the
+``400 / (ln 10 sqrt(2) beta)``, so that 400 points are odds of ten to one, as on Elo's scale; they
+are about deals won, not games, and are called ``openskill``. Only differences can be measured: the
 anchor has the start value. The standard error against the anchor is that of a difference of two
 independent posteriors. openskill narrows its deviations more slowly than a fit of all games at once
 would (its factor gamma), so errors are on the cautious side.
