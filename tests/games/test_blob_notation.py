@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from tests.games.blob_walks import walk
 
-from ludus.errors import GameError
+from ludus.errors import GameError, PlayerError
 from ludus.games import get_game
 from ludus.games.blob_cards import (
     BID,
@@ -294,3 +294,23 @@ def test_the_picture_of_the_manual_is_what_is_drawn(repository):
     drawn = table_svg(Variant.of(spec.partition(":")[2]), state, seat=2, standalone=True)
     stored = (repository / "docs/images/blob-table.svg").read_text("utf-8")
     assert stored == f"{drawn}\n"
+
+
+# ---- looking into positions ----------------------------------------------------------------------
+
+
+def test_a_position_is_not_searched_with_its_hidden_cards():
+    """A search from a position by itself would see all hands: it is refused, in a sentence."""
+    from ludus.monitor.inspect.position import describe_position
+    from ludus.monitor.inspect.searching import search_position
+    from ludus.players import parse_player
+
+    state = at(PLAY)
+    searching, thumb = (parse_player(spec, GAME) for spec in ("uniform:sims=4", "rules"))
+    document = describe_position(GAME, state, searching)
+    assert "search" not in document
+    assert "inspect game RUN GAME" in document["not_searched"]
+    assert len(document["scores"]) == 4
+    assert describe_position(GAME, state, thumb)["search"]["text"] in ("As", "Kh")
+    with pytest.raises(PlayerError, match="where cards are hidden"):
+        search_position(GAME, state, searching)

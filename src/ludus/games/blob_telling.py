@@ -134,10 +134,10 @@ def _opened(before: _core.State, action: int) -> str:
     """What it held, and what it could do."""
     t = Table.of(before)
     legal = before.legal().tolist()
-    if action >= BID:
-        could = f"bids {', '.join(str(one - BID) for one in legal)} were free"
-    elif len(legal) == 1:
+    if len(legal) == 1:
         could = "nothing else was legal"
+    elif action >= BID:
+        could = f"bids {', '.join(str(one - BID) for one in legal)} were free"
     elif len(legal) == t.hand_size(t.seat):
         could = "every card was legal"
     else:
