@@ -4,10 +4,10 @@
 #include <nanobind/stl/string.h>
 
 #include <atomic>
-#include <cstring>
 #include <limits>
 
 #include "bindings/arrays.h"
+#include "bindings/blob_states.h"
 #include "bindings/interrupts.h"
 #include "bindings/state.h"
 #include "search/flat_montecarlo.h"
@@ -16,38 +16,29 @@ namespace ludus {
 
 namespace {
 
-// Decisions of Blob, copied, since a NumPy row need not be aligned.
-std::vector<StateBytes> decisions_from(const Game& game, const Array2<uint8_t>& states) {
-  require(game.info().name == "blob", "These players play Blob, not " + game.info().name + ".");
-  require(states.shape(1) == sizeof(blob::State),
-          "A packed blob position has " + std::to_string(sizeof(blob::State)) + " bytes, not " +
-              std::to_string(states.shape(1)) + ".");
-  std::vector<StateBytes> out(states.shape(0));
-  for (size_t i = 0; i < out.size(); ++i) {
-    std::memcpy(out[i].bytes, states.data() + i * sizeof(blob::State), sizeof(blob::State));
-    game.validate(out[i].bytes);
-    require(game.kind(out[i].bytes) == NodeKind::decision,
+std::vector<blob::State> decisions_from(const Game& game, const Array2<uint8_t>& states) {
+  std::vector<blob::State> out = blob_positions(game, states);
+  for (size_t i = 0; i < out.size(); ++i)
+    require(game.kind(&out[i]) == NodeKind::decision,
             "Position " + std::to_string(i) + " is no decision.");
-  }
   return out;
 }
-
-const blob::State& blob_state(const void* state) { return *static_cast<const blob::State*>(state); }
 
 PlayoutPolicy policy_named(const Game& game, const std::string& name) {
   if (name == "random") return random_policy(game);
   if (name == "rules")
-    return [](const void* state, Stream&) { return blob::rules_action(blob_state(state)); };
+    return [](const void* state, Stream&) {
+      return blob::rules_action(*static_cast<const blob::State*>(state));
+    };
   throw InputError("There is no playout policy '" + name + "'; there are: rules, random.");
 }
 
 NumpyArray<int32_t> rules_choose(const PyGame& self, const Array2<uint8_t>& states) {
-  const std::vector<StateBytes> positions = decisions_from(*self.game, states);
+  const std::vector<blob::State> positions = decisions_from(*self.game, states);
   std::vector<int32_t> actions(positions.size());
   {
     nb::gil_scoped_release release;
-    for (size_t i = 0; i < actions.size(); ++i)
-      actions[i] = blob::rules_action(blob_state(positions[i].bytes));
+    for (size_t i = 0; i < actions.size(); ++i) actions[i] = blob::rules_action(positions[i]);
   }
   return to_numpy(std::move(actions));
 }
@@ -57,7 +48,7 @@ nb::tuple montecarlo(const PyGame& self, const Array2<uint8_t>& states,
                      const Array1<uint64_t>& keys, int worlds, int playouts, double seconds,
                      double noise, const std::string& policy) {
   const Game& game = *self.game;
-  const std::vector<StateBytes> positions = decisions_from(game, states);
+  const std::vector<blob::State> positions = decisions_from(game, states);
   require(keys.shape(0) == states.shape(0), "There must be one key for each position.");
   const PlayoutPolicy chooses = policy_named(game, policy);
   FlatSettings settings;
@@ -75,7 +66,7 @@ nb::tuple montecarlo(const PyGame& self, const Array2<uint8_t>& states,
   interruptible(stop, [&] {
     for (size_t i = 0; i < positions.size() && !stop; ++i) {
       const FlatResult result =
-          flat_monte_carlo(game, positions[i].bytes, own_keys[i], settings, chooses, &stop);
+          flat_monte_carlo(game, &positions[i], own_keys[i], settings, chooses, &stop);
       actions[i] = result.best;
       drawn[i] = static_cast<int64_t>(result.worlds);
       played[i] = static_cast<int64_t>(result.playouts);

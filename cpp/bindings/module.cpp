@@ -23,6 +23,7 @@ void bind_patterns(nb::module_& m);
 void bind_table_players(nb::module_& m);
 void bind_othello_search(nb::module_& m);
 void bind_blob_players(nb::module_& m);
+void bind_blob_endgame(nb::module_& m);
 }  // namespace ludus
 
 NB_MODULE(_core, m) {
@@ -54,4 +55,5 @@ NB_MODULE(_core, m) {
   ludus::bind_table_players(m);
   ludus::bind_othello_search(m);
   ludus::bind_blob_players(m);
+  ludus::bind_blob_endgame(m);
 }

@@ -41,6 +41,7 @@ class Rules {
   }
 
   int bid() const {
+    const Reckoning& k = k_.bid;
     const int cards = v_.cards;
     int made = 0;
     int bidders = 0;
@@ -57,12 +58,12 @@ class Rules {
     double falls = 0.0;
     double last = 0.0;
     for (Cards left = v_.hand; left != 0; left &= left - 1) {
-      const Worth worth = worth_of(std::countr_zero(left), cards);
+      const Worth worth = worth_of(std::countr_zero(left), cards, k);
       wins += worth.wins[leads];
       falls += worth.falls[leads];
       last = worth.last[leads];
     }
-    const double width = k_.bid_width + k_.bid_width_card * cards;
+    const double width = k.width + k.width_card * cards;
     int best = kNoBid;
     double highest = -1.0;
     for (int bid = 0; bid <= cards; ++bid) {
@@ -70,8 +71,8 @@ class Rules {
       const double crowd = expected + bid - cards;
       const double chance =
           cards == 1 ? (bid == 1 ? last : 1.0 - last)
-                     : slope((wins - k_.crowd_wins * crowd - bid + k_.bid_above) / width) *
-                           slope((bid - falls + k_.crowd_falls * crowd + k_.bid_below) / width);
+                     : slope((wins - k.crowd_wins * crowd - bid + k.above) / width) *
+                           slope((bid - falls + k.crowd_falls * crowd + k.below) / width);
       const double value = chance * (kMadePoints + bid);
       if (value > highest) {
         highest = value;
@@ -88,6 +89,7 @@ class Rules {
       if (follow != 0) choice = follow;
     }
     if ((choice & (choice - 1)) == 0) return std::countr_zero(choice);
+    const Reckoning& k = k_.play;
     const int after = std::popcount(v_.hand) - 1;  // cards left behind this trick
     const int need = v_.bids[index(v_.seat)] - v_.won[index(v_.seat)];
     double crowd = -after;
@@ -99,7 +101,7 @@ class Rules {
     double lasts[2] = {0.0, 0.0};
     int count = 0;
     for (Cards left = v_.hand; left != 0; left &= left - 1) {
-      const Worth& worth = worths[index(count++)] = worth_of(std::countr_zero(left), after);
+      const Worth& worth = worths[index(count++)] = worth_of(std::countr_zero(left), after, k);
       for (int lead = 0; lead < 2; ++lead) {
         wins[lead] += worth.wins[lead];
         falls[lead] += worth.falls[lead];
@@ -127,14 +129,13 @@ class Rules {
           const double last = lasts[lead] - worth.last[lead];
           made = wanted == 1 ? last : 1.0 - last;
         } else if (after > 1) {
-          const double width = k_.width + k_.width_card * after;
+          const double width = k.width + k.width_card * after;
           const double excess = crowd + wanted;
           made =
-              slope((wins[lead] - worth.wins[lead] - k_.crowd_wins * excess - wanted + k_.above) /
+              slope((wins[lead] - worth.wins[lead] - k.crowd_wins * excess - wanted + k.above) /
                     width) *
-              slope(
-                  (wanted - falls[lead] + worth.falls[lead] + k_.crowd_falls * excess + k_.below) /
-                  width);
+              slope((wanted - falls[lead] + worth.falls[lead] + k.crowd_falls * excess + k.below) /
+                    width);
         }
         value += chance * made;
       }
@@ -148,7 +149,7 @@ class Rules {
 
  private:
   // `cards`: of the hand in the tricks that are reckoned.
-  Worth worth_of(int card, int cards) const {
+  Worth worth_of(int card, int cards, const Reckoning& k) const {
     const int suit = suit_of(card);
     const int higher = std::popcount(v_.unseen & above(card));
     Worth worth;
@@ -157,37 +158,37 @@ class Rules {
       for (int other = 0; other < kSuits; ++other) {
         if (other == suit) continue;
         const int length = std::popcount(v_.hand & suit_cards(other));
-        gain += length == 0 ? k_.ruffs : length == 1 ? 0.5 * k_.ruffs : 0.0;
+        gain += length == 0 ? k.ruffs : length == 1 ? 0.5 * k.ruffs : 0.0;
       }
-      const double wins = power(std::max(0.0, 1.0 - k_.trump_wins * density_), higher);
-      const double falls = power(std::max(0.0, 1.0 - k_.trump_falls * density_), higher);
+      const double wins = power(std::max(0.0, 1.0 - k.trump_wins * density_), higher);
+      const double falls = power(std::max(0.0, 1.0 - k.trump_falls * density_), higher);
       const double ruff = std::min(1.0, gain);
       worth.wins[0] = worth.wins[1] = wins + (1.0 - wins) * ruff * density_;
       worth.falls[0] = worth.falls[1] = falls;
       worth.last[0] = worth.last[1] = power(1.0 - density_, higher);
       return worth;
     }
-    const double safe = unruffed(suit);
-    const double wins = safe * power(std::max(0.0, 1.0 - k_.side_wins * density_), higher);
-    const double falls = safe * power(std::max(0.0, 1.0 - k_.side_falls * density_), higher);
+    const double safe = unruffed(suit, k);
+    const double wins = safe * power(std::max(0.0, 1.0 - k.side_wins * density_), higher);
+    const double falls = safe * power(std::max(0.0, 1.0 - k.side_falls * density_), higher);
     const double last = safe * power(1.0 - density_, higher);
     worth.wins[1] = wins;
     worth.falls[1] = falls;
     worth.last[1] = last;
-    worth.wins[0] = wins * std::max(0.0, 1.0 - k_.behind_wins / std::max(1, cards));
-    worth.falls[0] = falls * std::max(0.0, 1.0 - k_.behind_falls / std::max(1, cards));
-    worth.last[0] = last * k_.last_led;
+    worth.wins[0] = wins * std::max(0.0, 1.0 - k.behind_wins / std::max(1, cards));
+    worth.falls[0] = falls * std::max(0.0, 1.0 - k.behind_falls / std::max(1, cards));
+    worth.last[0] = last * k.last_led;
     return worth;
   }
 
   // Chance that nobody trumps a trick of this suit.
-  double unruffed(int suit) const {
+  double unruffed(int suit, const Reckoning& k) const {
     if (v_.trump == kNoTrump) return 1.0;
     const int others = v_.players - 1;
     const double trumps = density_ * std::popcount(v_.unseen & suit_cards(v_.trump)) / others;
     const double length = density_ * std::popcount(v_.unseen & suit_cards(suit)) / others;
     const double lacks = 1.0 / ((1.0 + length) * (1.0 + length));
-    return power(1.0 - k_.ruffed * lacks * trumps / (1.0 + trumps), others);
+    return power(std::max(0.0, 1.0 - k.ruffed * lacks * trumps / (1.0 + trumps)), others);
   }
 
   // Cards of the hand that cannot take the trick as it lies.

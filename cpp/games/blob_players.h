@@ -35,12 +35,12 @@ View view_of(const State& state);
 // with about (1 - q)^h; the constants say how far the wish bends that. The sums of both are the
 // most and the fewest tricks that a hand can be brought to take; how safely a bid lies between them
 // is the chance of making it.
-struct RuleConstants {
+struct Reckoning {
   double trump_wins = 0.75;   // weight of q for a trump, where it wants to win
   double trump_falls = 0.38;  // ... where it wants to lose
   double side_wins = 2.2;     // ... for another suit
   double side_falls = 1.6;
-  double ruffed = 1.46;      // chance of a trump from a seat that lacks the suit
+  double ruffed = 1.46;      // weight of the trumps of seats that may lack the suit
   double ruffs = 0.62;       // what a low trump gains for each suit that is short
   double behind_wins = 1.2;  // what other suits lose, over the number of cards, without the lead
   double behind_falls = 0.47;
@@ -51,13 +51,21 @@ struct RuleConstants {
   double below = 0.62;
   double width = 0.78;       // uncertainty of the sums, in tricks
   double width_card = 0.23;  // ... for each card
-  double bid_above = 0.20;   // the same when bidding
-  double bid_below = 0.50;
-  double bid_width = 0.40;
-  double bid_width_card = 0.15;
-  double others_bid = 0.90;  // what the others are expected to bid, as a share of an even part
-  double takes = 0.51;       // chance that a seat that wants the trick takes it if it can
-  double takes_not = 0.10;   // ... that a seat that does not want it takes it without need
+};
+
+struct RuleConstants {
+  Reckoning bid;            // of a hand before it is bid
+  Reckoning play;           // of what is left behind a trick
+  double others_bid = 0.9;  // what the others are expected to bid, as a share of an even part
+  double takes = 0.51;      // chance that a seat that wants the trick takes it if it can
+  double takes_not = 0.1;   // ... that a seat that does not want it takes it without need
+
+  RuleConstants() {
+    bid.above = 0.2;
+    bid.below = 0.5;
+    bid.width = 0.4;
+    bid.width_card = 0.15;
+  }
 };
 
 // The action of the seat to move; the same for the same view. The dealer's bid keeps to the bound

@@ -125,5 +125,5 @@ def test_bad_positions() -> None:
         choose(np.frombuffer(rules.initial().packed(), np.uint8)[None], keys(1))
     with pytest.raises(GameError, match="has 136 bytes, not 7"):
         choose(np.zeros((1, 7), np.uint8), keys(1))
-    with pytest.raises(GameError, match="These players play Blob, not yatzy"):
+    with pytest.raises(GameError, match="This is for Blob, not for yatzy"):
         _core.blob_rules_choose(_core.game("yatzy"), np.zeros((1, 16), np.uint8))

@@ -1,6 +1,6 @@
 """``ludus oracle``: exact answers. ``ludus oracle yatzy expected | simulate | value | advise``.
 
-Those of Othello are in :mod:`ludus.cli.oracle_othello`.
+Those of other games are in :mod:`ludus.cli.oracle_othello` and :mod:`ludus.cli.oracle_blob`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ludus.cli import oracle_othello
-from ludus.cli.output import note, print_json, say, table
+from ludus.cli import oracle_blob, oracle_othello
+from ludus.cli.output import in_range, note, print_json, say, table
 from ludus.errors import UserError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     yatzy.command("advise")(advise)
     oracle.add_typer(yatzy, name="yatzy")
     oracle.add_typer(oracle_othello.commands(), name="othello")
+    oracle.add_typer(oracle_blob.commands(), name="blob")
     app.add_typer(oracle, name="oracle")
 
 
@@ -73,9 +74,9 @@ def simulate(
     """Play solitaire games and describe their points."""
     from ludus.games.yatzy_oracle import play_in_slices, summarise
 
-    _in_range("--games", games, 1, MAX_GAMES)
-    _in_range("--seed", seed, 0, 2**64 - 1)
-    _in_range("--threads", threads, 1, 64)
+    in_range("--games", games, 1, MAX_GAMES)
+    in_range("--seed", seed, 0, 2**64 - 1)
+    in_range("--threads", threads, 1, 64)
     if policy not in ("oracle", "greedy"):
         raise UserError(f"--policy is {policy!r}; it must be oracle or greedy")
     start = time.perf_counter()
@@ -132,7 +133,7 @@ def advise(
 ) -> None:
     """All legal actions with their expected points, best first."""
     faces = parse_dice(dice)
-    _in_range("REROLLS", rerolls, 0, 2)
+    in_range("REROLLS", rerolls, 0, 2)
     _require_card(free, upper)
     if free == 0:
         raise UserError("MASK is 0: every category is marked, there is nothing to decide")
@@ -215,16 +216,11 @@ def _names(free: int) -> list[str]:
     return [CATEGORIES[category] for category in free_categories(free)]
 
 
-def _in_range(name: str, number: int, low: int, high: int) -> None:
-    if not low <= number <= high:
-        raise UserError(f"{name} is {number}; it must lie in {low}..{high}")
-
-
 def _require_card(free: int, upper: int) -> None:
     from ludus import _core
 
-    _in_range("MASK", free, 0, 32767)
-    _in_range("UPPER", upper, 0, 63)
+    in_range("MASK", free, 0, 32767)
+    in_range("UPPER", upper, 0, 63)
     if not _core.YatzyOracle.reachable(free, upper):
         raise UserError(
             f"UPPER is {upper}, but no marks that leave the free categories of mask {free} "

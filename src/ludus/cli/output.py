@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ludus.errors import UserError
+
 
 def clean(value: Any) -> Any:
     """JSON without numbers that JSON does not know: NaN and infinity become null."""
@@ -65,3 +67,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def megabytes(size: float) -> str:
     """A size for people."""
     return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+
+
+def in_range(name: str, number: int, low: int, high: int) -> None:
+    """Refuse an option's or argument's number outside its range.
+
+    Raises:
+        UserError: it lies outside.
+    """
+    if not low <= number <= high:
+        raise UserError(f"{name} is {number}; it must lie in {low}..{high}")

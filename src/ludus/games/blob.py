@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ludus.games import blob_players, blob_svg, blob_table
+from ludus.games import blob_endgame, blob_players, blob_svg, blob_table
 from ludus.games.blob_notation import action_text, event_text, parse_action
 from ludus.games.blob_position import parse_position, position_text
 from ludus.games.blob_records import of_actions, read_transcripts, write_transcripts
@@ -49,6 +49,7 @@ def entry(options: str = "") -> GameEntry:
         players=blob_players.players(variant.rules),
         about_players=blob_players.ABOUT,
         sparring="rules",
+        suites=blob_endgame.suites(variant.rules),
         players_of_a_game=variant.players,
         units="games" if variant.games else "rounds",
         telling=telling(variant),
