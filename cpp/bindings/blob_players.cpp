@@ -46,7 +46,7 @@ NumpyArray<int32_t> rules_choose(const PyGame& self, const Array2<uint8_t>& stat
 // Actions, means f64[n, 66] with NaN where illegal, worlds and playouts of each.
 nb::tuple montecarlo(const PyGame& self, const Array2<uint8_t>& states,
                      const Array1<uint64_t>& keys, int worlds, int playouts, double seconds,
-                     double noise, const std::string& policy) {
+                     double noise, double evidence, const std::string& policy) {
   const Game& game = *self.game;
   const std::vector<blob::State> positions = decisions_from(game, states);
   require(keys.shape(0) == states.shape(0), "There must be one key for each position.");
@@ -56,6 +56,7 @@ nb::tuple montecarlo(const PyGame& self, const Array2<uint8_t>& states,
   settings.playouts = playouts;
   settings.seconds = seconds;
   settings.noise = noise;
+  settings.evidence = evidence;
   const size_t width = static_cast<size_t>(game.info().num_actions);
   std::vector<int32_t> actions(positions.size());
   std::vector<double> means(positions.size() * width, std::numeric_limits<double>::quiet_NaN());
@@ -85,7 +86,7 @@ void bind_blob_players(nb::module_& m) {
   m.def("blob_rules_choose", &rules_choose, nb::arg("game"), nb::arg("states"));
   m.def("blob_montecarlo", &montecarlo, nb::arg("game"), nb::arg("states"), nb::arg("keys"),
         nb::kw_only(), nb::arg("worlds") = 64, nb::arg("playouts") = 1, nb::arg("seconds") = 0.0,
-        nb::arg("noise") = 0.0, nb::arg("policy") = "rules");
+        nb::arg("noise") = 0.0, nb::arg("evidence") = 0.0, nb::arg("policy") = "rules");
 }
 
 }  // namespace ludus

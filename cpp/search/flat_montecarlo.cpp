@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 
 #include "base/errors.h"
@@ -13,8 +14,11 @@ namespace {
 void check(const FlatSettings& settings) {
   if (settings.worlds < 1 || settings.playouts < 1)
     throw InputError("Monte Carlo needs at least one world and one playout of each action.");
-  if (!(settings.seconds >= 0.0 && settings.noise >= 0.0 && settings.noise <= 1.0))
-    throw InputError("Monte Carlo needs a time of at least 0 seconds and noise from 0 to 1.");
+  if (!(settings.seconds >= 0.0 && settings.noise >= 0.0 && settings.noise <= 1.0 &&
+        settings.evidence >= 0.0 && settings.evidence <= 10.0))
+    throw InputError(
+        "Monte Carlo needs a time of at least 0 seconds, noise from 0 to 1 and evidence from 0 to "
+        "10.");
 }
 
 }  // namespace
@@ -53,6 +57,8 @@ FlatResult flat_monte_carlo(const Game& game, const void* state, uint64_t key,
   StateBytes world;
   StateBytes position;
   std::array<float, kMaxSeats> results;
+  double reference = 0.0;  // highest evidence so far, which weighs 1
+  double weights = 0.0;
   for (uint32_t w = 0; timed || w < static_cast<uint32_t>(settings.worlds); ++w) {
     if (stop != nullptr && stop->load(std::memory_order_relaxed)) {
       result.stopped = true;
@@ -64,6 +70,18 @@ FlatResult flat_monte_carlo(const Game& game, const void* state, uint64_t key,
       game.sample_world(state, seat, deal, world.bytes);
     else
       std::memcpy(world.bytes, state, size);
+    double weight = 1.0;
+    if (settings.evidence > 0.0) {
+      const double evidence = settings.evidence * game.world_evidence(world.bytes, seat);
+      if (w == 0 || evidence > reference) {
+        const double scale = w == 0 ? 0.0 : std::exp(reference - evidence);
+        for (double& mean : result.means) mean *= scale;
+        weights *= scale;
+        reference = evidence;
+      }
+      weight = std::exp(evidence - reference);
+    }
+    weights += weight;
     for (size_t a = 0; a < count; ++a) {
       for (int p = 0; p < settings.playouts; ++p) {
         // The same numbers for all actions.
@@ -80,7 +98,7 @@ FlatResult flat_monte_carlo(const Game& game, const void* state, uint64_t key,
           game.apply(position.bytes, (wild ? random : policy)(position.bytes, stream));
         }
         game.stage_returns(position.bytes, results.data());
-        result.means[a] += results[static_cast<size_t>(seat)];
+        result.means[a] += weight * results[static_cast<size_t>(seat)];
         ++result.playouts;
       }
     }
@@ -89,7 +107,7 @@ FlatResult flat_monte_carlo(const Game& game, const void* state, uint64_t key,
   if (result.worlds == 0) return result;
   size_t best = 0;
   for (size_t a = 0; a < count; ++a) {
-    result.means[a] /= static_cast<double>(result.worlds) * settings.playouts;
+    result.means[a] /= weights * settings.playouts;
     if (result.means[a] > result.means[best]) best = a;
   }
   result.best = result.actions[best];

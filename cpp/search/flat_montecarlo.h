@@ -5,7 +5,7 @@
 // round of playouts draws one world that fits what that seat has seen, the same for all actions,
 // so that luck of the deal cancels between them (determinization; Ginsberg, "GIB: Imperfect
 // Information in a Computationally Challenging Game", JAIR 14, 2001, section 3, with playouts in
-// the place of exact solutions).
+// the place of exact solutions). Worlds can weigh by how likely they make what the others did.
 #pragma once
 
 #include <atomic>
@@ -24,10 +24,11 @@ using PlayoutPolicy = std::function<int(const void* state, Stream& stream)>;
 PlayoutPolicy random_policy(const Game& game);
 
 struct FlatSettings {
-  int worlds = 64;       // of a decision; one without hidden information counts as a world as well
-  int playouts = 1;      // of each action in each world
-  double seconds = 0.0;  // of a decision, instead of a number of worlds; 0: `worlds` says
-  double noise = 0.0;    // chance that a seat in a playout acts at random instead of by the policy
+  int worlds = 64;        // of a decision; one without hidden information counts as a world as well
+  int playouts = 1;       // of each action in each world
+  double seconds = 0.0;   // of a decision, instead of a number of worlds; 0: `worlds` says
+  double evidence = 0.0;  // power of Game::world_evidence that a world weighs with; 0: all alike
+  double noise = 0.0;     // chance that a seat in a playout acts at random instead of by the policy
 };
 
 struct FlatResult {

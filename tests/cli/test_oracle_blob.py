@@ -29,26 +29,24 @@ def ludus(monkeypatch, capsys):
 def test_values(ludus):
     found = json.loads(ludus("values", "--position", POSITION, "--json")[1])
     assert found["seat"] == 0
-    assert [row["name"] for row in found["actions"]] == ["As", "2h"]
-    ace, deuce = found["actions"]
-    # The ace takes its trick whenever it is played, and the deuce of hearts behind it none that
-    # another heart is in; with all hands open both are sure.
-    assert ace["open"] == 11.0
-    assert deuce["open"] == 11.0
-    assert 0.0 < ace["worlds"] <= 11.0
-    assert deuce["loss"] == ace["worlds"] - deuce["worlds"]
-    text = ludus("values", "--position", POSITION, "--worlds", "20"
+    # The ace of trumps takes one trick whenever it is played, and the deuce never any: hearts
+    # are out. In other worlds the deuce may take one too.
+    assert {row["name"]: row["open"] for row in found["actions"]} == {"As": 11.0, "2h": 11.0}
+    best, other = found["actions"]
+    assert 0.0 < other["worlds"] <= best["worlds"] < 11.0
+    assert other["loss"] == best["worlds"] - other["worlds"]
+    _, text, _ = ludus("values", "--position", POSITION, "--worlds", "20")
     assert "mean of 20 worlds" in text
 
 
 def test_players_in_the_same_positions(ludus):
-    asked = ("test", "rules", "random", "--rounds", "15", "--worlds", "8")
+    asked = ("test", "rules", "random", "--rounds", "12", "--worlds", "8")
     game = ("--game", "blob:players=4,cards=3")
     found = json.loads(ludus(*asked, *game, "--json")[1])
     rules, random = found["players"]
     assert rules["decisions"] == random["decisions"] > 15
     assert rules["mean_regret"] < random["mean_regret"]
-    assert "points lost a card" in ludus(*asked, *game
+    assert "points lost a card" in ludus(*asked, *game)[1]
 
 
 @pytest.mark.parametrize(

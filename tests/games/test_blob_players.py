@@ -16,7 +16,7 @@ SPEC = "blob:players=4-5,cards=1-5"
 
 
 def decisions(spec: str, games: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """All decisions of random games, ``u8[n, 136]``."""
+    """All decisions of random games, ``u8[n, state_size]``."""
     rules = _core.game(spec)
     rng = np.random.default_rng(seed)
     found = []
@@ -105,7 +105,11 @@ def test_monte_carlo_beats_the_rules_that_it_plays_out_with() -> None:
     ("name", "options", "sentence"),
     [
         ("rules", {"depth": "2"}, "player rules has no option 'depth': it has none"),
-        ("montecarlo", {"depth": "2"}, "its options are worlds, playouts, ms, policy, noise"),
+        (
+            "montecarlo",
+            {"depth": "2"},
+            "its options are worlds, playouts, ms, policy, noise",
+        ),
         ("montecarlo", {"worlds": "0"}, "option worlds=0 must be a number from 1"),
         ("montecarlo", {"worlds": "8", "ms": "5"}, "by worlds or by ms, not by both"),
         ("montecarlo", {"policy": "best"}, "option policy=best must be rules or random"),
@@ -123,7 +127,7 @@ def test_bad_positions() -> None:
     choose = blob_players.players(rules)["rules"]({})
     with pytest.raises(GameError, match="Position 0 is no decision"):
         choose(np.frombuffer(rules.initial().packed(), np.uint8)[None], keys(1))
-    with pytest.raises(GameError, match="has 136 bytes, not 7"):
+    with pytest.raises(GameError, match=f"has {rules.state_size} bytes, not 7"):
         choose(np.zeros((1, 7), np.uint8), keys(1))
     with pytest.raises(GameError, match="This is for Blob, not for yatzy"):
         _core.blob_rules_choose(_core.game("yatzy"), np.zeros((1, 16), np.uint8))

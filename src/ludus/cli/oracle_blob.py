@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST_WORLDS = 100_000
 MOST_ROUNDS = 100_000
+ANY_ROUND = "blob:players=3-8,cards=1-13,dealer=free"
+"""Rules that have every round that there can be."""
 
 Game = Annotated[
     str, typer.Option("--game", help="The rules, such as blob:players=4,cards=1-7,dealer=free.")
@@ -38,7 +40,7 @@ def values(
     position: Annotated[
         str, typer.Option("--position", help="A position in one line, as games and replays show.")
     ],
-    game: Game = "blob",
+    game: Game = ANY_ROUND,
     worlds: Annotated[
         int, typer.Option("--worlds", help="Deals that the seat to move thinks possible.")
     ] = 200,
@@ -187,4 +189,3 @@ def _entry(game: str) -> GameEntry:
     if game.partition(":")[0] != "blob":
         raise UserError(f"--game is {game!r}; it must be blob or blob: with options")
     return get_game(game)
-

@@ -43,7 +43,7 @@ def solver(rules: _core.Game) -> _core.BlobEndgame:
 
 
 def cards_held(states: States) -> npt.NDArray[np.int64]:
-    """Cards in all hands together, ``i64[n]``, of packed positions ``u8[n, 136]``."""
+    """Cards in all hands together, ``i64[n]``, of packed positions ``u8[n, state_size]``."""
     hands = np.unpackbits(np.ascontiguousarray(states[:, :_HANDS]), axis=1)
     return np.asarray(hands.sum(axis=1), np.int64)
 
@@ -53,7 +53,7 @@ def judged(rules: _core.Game, states: States, most: int = JUDGED) -> npt.NDArray
 
     Args:
         rules: Blob with its options.
-        states: packed ``u8[n, 136]``.
+        states: packed ``u8[n, state_size]``.
         most: at most ``BlobEndgame.most_cards``.
 
     Raises:
@@ -68,7 +68,7 @@ def open_values(rules: _core.Game, states: States) -> Floats:
 
     Args:
         rules: Blob with its options.
-        states: packed plays ``u8[n, 136]``.
+        states: packed plays ``u8[n, state_size]``.
 
     Returns: ``f64[n, 66]``, NaN where illegal.
 
@@ -79,9 +79,7 @@ def open_values(rules: _core.Game, states: States) -> Floats:
     return solver(rules).action_values(np.ascontiguousarray(states))
 
 
-def world_values(
-    rules: _core.Game, states: States, worlds: int = WORLDS, seed: int = 0
-) -> Floats:
+def world_values(rules: _core.Game, states: States, worlds: int = WORLDS, seed: int = 0) -> Floats:
     """The mean of :func:`open_values` over worlds that the seat to move thinks possible.
 
     The worlds of a position follow from what its seat sees and the seed, and are the same for all
@@ -89,7 +87,7 @@ def world_values(
 
     Args:
         rules: Blob with its options.
-        states: packed plays ``u8[n, 136]``.
+        states: packed plays ``u8[n, state_size]``.
         worlds: of each position.
         seed: of the worlds.
 
@@ -106,8 +104,7 @@ def world_values(
 
 
 def suites(rules: _core.Game) -> dict[str, Callable[..., Any]]:
-    """``action_values`` and ``judge`` for ``GameEntry.suites``; see
-    :mod:`ludus.games.yatzy_oracle`.
+    """``action_values`` and ``judge`` of ``GameEntry.suites`` (:mod:`ludus.games.yatzy_oracle`).
 
     Both answer plays with at most :data:`JUDGED` cards in hands, over :data:`WORLDS` worlds, and
     say nothing of others: values are NaN there, and decisions ``ignored``.
@@ -144,7 +141,7 @@ def judge_plays(
 
     Args:
         rules: Blob with its options.
-        states: packed decisions ``u8[n, 136]``.
+        states: packed decisions ``u8[n, state_size]``.
         actions: legal actions ``i32[n]``.
         worlds: of each position.
         most: cards in all hands together from which on plays are judged.

@@ -21,20 +21,19 @@ from ludus.games.registry import Chooser
 States = npt.NDArray[np.uint8]
 Keys = npt.NDArray[np.uint64]
 
-WORLDS: Final = 64
+WORLDS: Final = 256
 """Worlds of a decision where neither a number nor a time is asked for."""
 
-NOISE: Final = 0.1
-"""Chance of a random action in playouts by the rules where there are several in a world: without
-any they would all be the same one."""
+NOISE: Final = 0.2
+"""Chance of a random action in playouts by the rules: it plays stronger than without any."""
 
-MONTECARLO_OPTIONS: Final = ("worlds", "playouts", "ms", "policy", "noise")
+MONTECARLO_OPTIONS: Final = ("worlds", "playouts", "ms", "policy", "noise", "evidence")
 POLICIES: Final = ("rules", "random")
 
 ABOUT: Final[Mapping[str, str]] = {
     "rules": "counts sure and likely tricks, bids them, and plays to take exactly those",
     "montecarlo": "plays every action to the end in sampled worlds; worlds=N,playouts=N,"
-    "policy=rules|random,noise=P; with ms=N it goes by the clock, and cannot be repeated",
+    "policy=rules|random,noise=P,evidence=W; with ms=N by the clock, and not to be repeated",
 }
 """One line on each player."""
 
@@ -72,6 +71,8 @@ class MonteCarlo:
             the speed of the machine, and cannot be repeated.
         policy: how the seats act in playouts, one of :data:`POLICIES`.
         noise: chance that a seat in a playout acts at random instead.
+        evidence: power of what the bids of the others say of a world by which it weighs; 0: worlds
+            weigh alike.
     """
 
     rules: _core.Game
@@ -80,6 +81,7 @@ class MonteCarlo:
     seconds: float = 0.0
     policy: str = "rules"
     noise: float = 0.0
+    evidence: float = 0.0
 
     @classmethod
     def of(cls, rules: _core.Game, options: Mapping[str, str]) -> MonteCarlo:
@@ -96,7 +98,7 @@ class MonteCarlo:
         if policy not in POLICIES:
             raise PlayerError(f"option policy={policy} must be {' or '.join(POLICIES)}")
         playouts = int(number_option(options, "playouts", 1, 1_000_000, default=1))
-        noise = NOISE if playouts > 1 and policy == "rules" else 0.0
+        noise = NOISE if policy == "rules" else 0.0
         return cls(
             rules,
             worlds=int(number_option(options, "worlds", 1, 10_000_000, default=WORLDS)),
@@ -104,10 +106,11 @@ class MonteCarlo:
             seconds=number_option(options, "ms", 1.0, 3.6e6, whole=False) / 1000.0,
             policy=policy,
             noise=number_option(options, "noise", 0.0, 1.0, default=noise, whole=False),
+            evidence=number_option(options, "evidence", 0.0, 10.0, whole=False),
         )
 
     def __call__(self, states: States, keys: Keys) -> npt.NDArray[np.int32]:
-        """Actions ``i32[n]`` for packed decisions ``u8[n, 160]`` and keys ``u64[n]``.
+        """Actions ``i32[n]`` for packed decisions ``u8[n, state_size]`` and keys ``u64[n]``.
 
         Raises:
             GameError: a position that is no decision.
@@ -125,7 +128,7 @@ class MonteCarlo:
         """What it chooses and why.
 
         Args:
-            states: packed decisions ``u8[n, 160]``.
+            states: packed decisions ``u8[n, state_size]``.
             keys: of each decision, ``u64[n]``; all random numbers follow from them.
 
         Returns: actions ``i32[n]``; mean results of the round for the seat to move, ``f64[n, 66]``
@@ -143,5 +146,6 @@ class MonteCarlo:
             playouts=self.playouts,
             seconds=self.seconds,
             noise=self.noise,
+            evidence=self.evidence,
             policy=self.policy,
         )
