@@ -42,7 +42,7 @@ void legal_and_blind() {
 // The last to play knows the outcome: it takes what it needs, as cheaply as it can be taken, and
 // leaves what it does not want with its highest card that loses.
 void last_seat() {
-  const auto game = make_game("players=3,cards=2");
+  const auto game = make_game("players=3,cards=2,dealer=free");
   State state{};
   game->initial(&state);
   state.players = 3;
@@ -51,15 +51,13 @@ void last_seat() {
   state.trump = 0;
   state.phase = Phase::play;
   state.leader = 0;
-  state.seat = 2;
-  state.trick_size = 2;
-  state.trick = {13 + 7, 13 + 5};  // nine and seven of hearts
-  state.seen = Cards{1} << (13 + 7) | Cards{1} << (13 + 5);
-  state.hands[0] = Cards{1} << 26;
-  state.hands[1] = Cards{1} << 27;
+  state.hands[0] = Cards{1} << 26 | Cards{1} << (13 + 7);         // nine of hearts
+  state.hands[1] = Cards{1} << 27 | Cards{1} << (13 + 5);         // seven of hearts
   state.hands[2] = Cards{1} << (13 + 12) | Cards{1} << (13 + 3);  // ace and five of hearts
   state.bids = {0, 1, 1, kNoBid, kNoBid, kNoBid, kNoBid, kNoBid};
   game->validate(&state);
+  game->apply(&state, 13 + 7);
+  game->apply(&state, 13 + 5);
   CHECK_EQ(rules_action(state), 13 + 12);
   state.bids[2] = 0;
   CHECK_EQ(rules_action(state), 13 + 3);
