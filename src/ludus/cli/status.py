@@ -220,13 +220,12 @@ def _status_text(one: RunSummary, history: list[dict[str, Any]]) -> str:
         rows.append(("strength", ", ".join(f"{k} {v:.1%}" for k, v in strength.items())))
     rating = said.get("rating") or {}
     if rating.get("elo") is not None:
-        from ludus.training.view import rating_text
+        from ludus.training.view import rating_text, rating_unit
 
         text = rating_text(rating)
         if text is not None:
-            kind = rating.get("rating_kind", "elo")
-            unit = "Elo" if kind == "elo" else kind
-            rows.append((unit, f"{text} ({rating['player']}; {rating['anchor']} is the anchor)"))
+            label = "Elo" if rating_unit(rating) == "Elo" else "rating"
+            rows.append((label, f"{text} ({rating['player']}; {rating['anchor']} is the anchor)"))
     from ludus.monitor.view import is_gated
 
     promoted = sum(1 for entry in history if entry.get("promoted"))

@@ -19,6 +19,7 @@ from ludus.arena.pairings import quarters_scores
 from ludus.arena.skill import ELO, OPENSKILL, DealResults, Skills, rate_deals
 from ludus.games import GameEntry
 from ludus.training.session import Session
+from ludus.training.view import rating_unit
 
 MOST_PAIRS_KEPT = 256
 """Evaluations of more pairs keep counts of scores only, not the score of every pair; those of more
@@ -254,11 +255,6 @@ def _champion(
     return found
 
 
-def unit_of(found: Mapping[str, Any]) -> str:
-    """What a rating's points are called: Elo, or openskill for more than two seats."""
-    return OPENSKILL if found.get("rating_kind") == OPENSKILL else "Elo"
-
-
 def seen_change(found: Mapping[str, Any]) -> float | None:
     """By how much the rating has changed, in Elo points; None where that was not seen.
 
@@ -280,7 +276,7 @@ def fall_text(iterations: Sequence[Mapping[str, Any]]) -> str | None:
     before, error = found["before"], found["change_se"]
     return (
         f"the rating {'fell' if change < 0 else 'rose'} by {abs(change):.0f} "
-        f"{unit_of(found)} points"
+        f"{rating_unit(found)} points"
         + ("" if error is None else f" (+- {error:.0f})")
         + f": {before['player']} had {before['elo']:.0f}, {found['player']} has "
         f"{found['elo']:.0f}"

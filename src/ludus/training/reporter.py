@@ -324,6 +324,7 @@ def write_report(session: Session, reason: str) -> None:
             {
                 "iteration": entry["iteration"],
                 **{key: rating[key] for key in ("player", "elo", "elo_se", "standing", "change")},
+                "rating_kind": rating.get("rating_kind", "elo"),
             }
             for entry in run.iterations
             if (rating := (entry.get("evaluate") or {}).get("rating")) is not None

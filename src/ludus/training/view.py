@@ -44,18 +44,27 @@ def describe(beat: Mapping[str, Any]) -> str:
     if beat.get("warnings"):
         parts.append(f"warnings {beat['warnings']}")
     if beat.get("elo"):
-        parts.append(f"Elo {beat['elo']}")
+        openskill = str(beat["elo"]).endswith("openskill")
+        parts.append(f"{'rating' if openskill else 'Elo'} {beat['elo']}")
     if beat.get("eta"):
         parts.append(f"ETA {beat['eta']}")
     return " | ".join(parts)
 
 
+def rating_unit(found: Mapping[str, Any] | None) -> str:
+    """What a rating's points are called: Elo, or openskill for more than two seats."""
+    kind = (found or {}).get("rating_kind")
+    return "Elo" if kind in (None, "elo") else str(kind)
+
+
 def rating_text(found: Mapping[str, Any] | None) -> str | None:
-    """``1234 +- 21``, or a bound, for people; None without a rating."""
+    """``1234 +- 21``, or a bound, for people, with its unit if not Elo; None without a rating."""
     if found is None or found.get("elo") is None:
         return None
     if found["standing"] == "rated":
-        return f"{found['elo']:.0f} +- {found['elo_se']:.0f}"
+        unit = rating_unit(found)
+        text = f"{found['elo']:.0f} +- {found['elo_se']:.0f}"
+        return text if unit == "Elo" else f"{text} {unit}"
     bound = found.get("bound")
     return None if bound is None else f"{found['standing']} {bound:.0f}"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ludus.monitor.report.curves import Curve
 from ludus.runs import duration_text
-from ludus.training.view import rating_text
+from ludus.training.view import rating_text, rating_unit
 
 STATES = {
     "training": "is training now",
@@ -48,7 +48,8 @@ def outcome(
     parts = []
     elo = rating_text(rating)
     if elo is not None and rating is not None:
-        parts.append(f"its rating is {elo.replace('+-', '±')} Elo (anchor {rating.get('anchor')})")
+        text = elo.replace("+-", "±") + (" Elo" if rating_unit(rating) == "Elo" else "")
+        parts.append(f"its rating is {text} (anchor {rating.get('anchor')})")
     matches: Mapping[str, Any] = next(
         (row["matches"] for row in reversed(rows) if row["matches"]), {}
     )

@@ -14,6 +14,7 @@ from ludus.monitor.tui.health import folded
 from ludus.monitor.tui.words import count, duration, percent, plain, short, signed, size_text
 from ludus.monitor.view import RunView, is_gated, number, table
 from ludus.schedules import Schedule
+from ludus.training.view import rating_unit
 
 LABEL_WIDTH = 12
 
@@ -78,7 +79,7 @@ def _work(view: RunView) -> Iterator[Row]:
         yield "State", _text(_good(view.state), _dim("  " + plain(status.get("reason") or "")))
     elo = _elo(view)
     if elo is not None:
-        yield "Elo", elo
+        yield rating_unit(table(status.get("rating"))), elo
     losses = table(status.get("losses"))
     total = _first(losses.get("loss"), view.figures.get("loss"), _newest(view, "loss_total"))
     if total is not None:

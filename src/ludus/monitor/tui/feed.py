@@ -12,6 +12,7 @@ from ludus.monitor.tui.health import folded
 from ludus.monitor.tui.sentences import sentence, weight
 from ludus.monitor.tui.words import clock, percent
 from ludus.monitor.view import RunView, number, table
+from ludus.training.view import rating_unit
 
 _STYLES = {"good": palette.GOOD, "bad": palette.BAD, "warn": palette.WARN, "plain": palette.TEXT}
 _MOST_LINES = 3
@@ -57,9 +58,10 @@ def _iterations(view: RunView) -> Iterator[dict[str, Any]]:
             rate = number(table(entry.get("gate")).get("win_rate"))
             word = "promoted" if entry["promoted"] else "champion kept"
             parts.append(word if rate is None else f"{word} with {percent(rate)}")
-        elo = number(table(table(entry.get("evaluate")).get("rating")).get("elo"))
+        rating = table(table(entry.get("evaluate")).get("rating"))
+        elo = number(rating.get("elo"))
         if elo is not None:
-            parts.append(f"Elo {elo:.0f}")
+            parts.append(f"{rating_unit(rating)} {elo:.0f}")
         tail = ": " + ", ".join(parts) if parts else ""
         yield {
             "event": "iteration",
