@@ -83,12 +83,15 @@ def evaluate(
         return _calibration(players, games, as_json=as_json)
     prepare_threads()
     entry = chosen_game(game, players)
+    if suite not in SUITES:
+        raise UserError(f"suite {suite!r} is unknown; there are {', '.join(SUITES)}")
     if entry.rules.num_seats > 2:
         from ludus.cli.evaluate_deals import measure_by_deals, print_by_deals
 
         threads = lanes_or_default(lanes)
+        judged = suite != "solitaire" and "judge" in entry.suites
         found = measure_by_deals(
-            entry, players, against or (), deals=deals, seed=seed, lanes=threads
+            entry, players, against or (), deals=deals, seed=seed, lanes=threads, judged=judged
         )
         if as_json:
             print_json({"game": entry.name, "seed": seed, "matches": found})
@@ -97,8 +100,6 @@ def evaluate(
         return 0
     if deals is not None or against:
         raise UserError(f"--deals and --against are for more than two seats; {entry.name} has two")
-    if suite not in SUITES:
-        raise UserError(f"suite {suite!r} is unknown; there are {', '.join(SUITES)}")
     if not {"opponent", "judge"} & set(entry.suites):
         raise UserError(f"{entry.name} has no suite: it offers no opponent for one, and no oracle")
     if suite == "oracle" and "judge" not in entry.suites:
