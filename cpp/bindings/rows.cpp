@@ -139,6 +139,27 @@ void bind_rows(nb::module_& m) {
         return out;
       },
       nb::arg("game"), nb::arg("games"), nb::arg("seed"));
+  m.def(
+      "random_worlds",
+      [](const PyGame& game, uint64_t games, int each, uint64_t seed) {
+        const GameInfo& info = game.game->info();
+        require(info.has_hidden && !info.interpreted,
+                "Worlds are drawn for hidden information by compiled rules; " + info.name +
+                    " has none.");
+        require(each >= 1, "At each decision at least one world is drawn.");
+        WorldCounts counts;
+        {
+          const nb::gil_scoped_release released;
+          counts = random_worlds(*game.game, games, each, seed);
+        }
+        nb::dict out;
+        out["worlds"] = counts.worlds;
+        out["rejected"] = counts.rejected;
+        out["most_rejected"] = counts.most_rejected;
+        out["checksum"] = counts.checksum;
+        return out;
+      },
+      nb::arg("game"), nb::arg("games"), nb::arg("each"), nb::arg("seed"));
   m.def("calibration_work", &calibration_work, nb::arg("blocks"),
         nb::call_guard<nb::gil_scoped_release>());
 

@@ -19,7 +19,7 @@ constexpr size_t index(int i) { return static_cast<size_t>(i); }
 
 // Least squares of the tricks taken on what a hand has, over 96,000 hands of 3 to 8 players with 1
 // to 13 cards in games of players that bid by this very count, in its fourth round
-// (tests/games/test_blob_evidence.py looks whether it still fits).
+// (tests/cpp/test_blob_evidence.cpp looks how it fits other players).
 constexpr double kBase = -0.392;
 constexpr double kShare = 0.436;        // of cards / players, the tricks that a seat has coming
 constexpr double kTrumpLength = 0.440;  // of each trump
