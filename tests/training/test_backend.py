@@ -110,6 +110,12 @@ def test_a_transformers_settings_reach_the_network():
         "margin": True,
         "tokens": LAYOUT.as_json(),
     }
+    game = _core.game("blob")
+    changed = apply_changes(Settings(), {**changes, "model.tokens": ["seats"]})
+    assert make_network(game, changed).spec.as_json()["tokens"] == LAYOUT.as_json()[1:]
+    changed = apply_changes(Settings(), {**changes, "model.tokens": ["dice"]})
+    with pytest.raises(ConfigError, match="no tokens 'dice'; there are cards, seats"):
+        make_network(game, changed)
 
 
 def test_the_models_settings_reach_the_network():

@@ -7,7 +7,7 @@ the weights of a network and read again without the game.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -112,6 +112,19 @@ class TokenLayout:
     def tokens(self) -> int:
         """Tokens of a position that a network computes, real or not."""
         return sum(group.keep for group in self.groups)
+
+    def only(self, names: Sequence[str]) -> TokenLayout:
+        """The layout with some of its groups; all of them for no names.
+
+        Raises:
+            ConfigError: there is no group of a name.
+        """
+        known = [group.name for group in self.groups]
+        for name in names:
+            if name not in known:
+                raise ConfigError(f"there are no tokens {name!r}; there are {', '.join(known)}")
+        chosen = tuple(group for group in self.groups if not names or group.name in names)
+        return TokenLayout(chosen)
 
     def check(self, observation_size: int, widths: Mapping[Head, int], game: str) -> None:
         """Refuse a layout that does not fit a game.

@@ -19,7 +19,8 @@ def make_network(rules: _core.Game, settings: Settings) -> Network:
     """
     tokens = None
     if settings.model.kind == "token_transformer" and rules.name in MODULES:
-        tokens = get_game(rules.name).tokens
+        layout = get_game(rules.name).tokens
+        tokens = None if layout is None else layout.only(settings.model.tokens)
     return build(
         rules,
         kind=settings.model.kind,

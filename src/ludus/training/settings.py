@@ -54,6 +54,11 @@ class ModelSettings(_Section):
     num_heads: int = Field(
         2, ge=1, le=64, description="Heads of the attention, a divisor of token_dim."
     )
+    tokens: list[str] = Field(
+        [],
+        description="Kinds of tokens that it attends to, of those that the game has: `[seats]`; all"
+        " for none (token_transformer).",
+    )
     num_blocks: int = Field(2, ge=0, le=64, description="Residual blocks after the input layer.")
     margin_head: bool = Field(True, description="Whether a head predicts the final score margin.")
 
