@@ -110,12 +110,19 @@ CASES = [
         "no match is played",
         "evaluation.every=1",
     ),
-    (["gating.threshold=0.6"], "threshold", "the mode is sprt", "gating.mode=threshold"),
+    (["gating.threshold=0.6"], "threshold", "the mode is another", "gating.mode=threshold"),
     (
         ["gating.alpha=0.1", "gating.mode=threshold"],
         "alpha",
-        "the mode is threshold",
+        "the mode is another",
         "gating.mode=sprt",
+    ),
+    (["gating.win_share=0.55"], "win_share", "the mode is another", "gating.mode=duplicate"),
+    (
+        ["gating.max_pairs=10", "gating.mode=duplicate"],
+        "max_pairs",
+        "plays gating.deals",
+        "gating.mode=threshold",
     ),
     (
         ["gating.guardrail_games=40"],
