@@ -1,4 +1,4 @@
-"""Self-play of Yatzy against the raw network, both on the same cores in the same process, in turns.
+"""Self-play against the raw network, both on the same cores in the same process, in turns.
 
 Counted are rows that were evaluated and backed up: no padding, no terminal leaves, and there is no
 evaluation cache. The raw network has one thread a core, each with an evaluator of its own, and
@@ -9,9 +9,12 @@ stated for, width 128 the recipe's. The board is a game in Python: its rules hol
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +27,11 @@ from ludus.nets import Network, build
 from ludus.players import Lanes, SearchPlayer
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-SEARCH = {"rule": "gumbel", "simulations": [32]}
+SEARCH: dict[str, Any] = {"rule": "gumbel", "simulations": [32]}
 """That of the recipes."""
+
+WORLDS: dict[str, Any] = {"rule": "gumbel", "simulations": [20], "worlds": 2}
+"""Of Blob: two worlds with twenty simulations each, at every decision that is not forced."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Case:
     net: Network
     group: int
     goal: float
+    search: Mapping[str, Any] = field(default_factory=lambda: SEARCH)
 
 
 def _evaluators(case: Case, count: int) -> tuple[str, list[NetworkEvaluator]]:
@@ -52,7 +59,7 @@ def _slots(case: Case, groups: int, games: int, *, record: bool) -> _core.Slots:
         slots=groups * case.group,
         group_size=case.group,
         seed=1,
-        players=[SEARCH],
+        players=[dict(case.search)],
         record=record,
     )
     ids = np.arange(games)
@@ -68,7 +75,7 @@ def _real_batch(case: Case) -> LeafBatch:
         slots.collect(0, 0)
         slots.supply_uniform(0, 0)
     batch = LeafBatch.allocate(case.game, slots.rows, slots.legal_capacity)
-    slots.bind(0, 0, batch.observations, batch.seats, batch.legal, batch.offsets)
+    slots.bind(0, 0, batch.observations, batch.seats, batch.legal, batch.offsets, batch.players)
     rows = slots.collect(0, 0)
     assert rows > case.group // 2, f"{rows} of {case.group} rows hold a leaf"
     return batch
@@ -78,13 +85,16 @@ def _measure(case: Case, quick: bool) -> Figure:
     cores = os.cpu_count() or 1
     backend, evaluators = _evaluators(case, cores)
     slots = _slots(case, cores, cores * case.group * 200, record=True)
-    lanes = Lanes(slots, [SearchPlayer(evaluators[0], SEARCH)], case.game, cores)
+    lanes = Lanes(slots, [SearchPlayer(evaluators[0], case.search)], case.game, cores)
     batches = [_real_batch(case) for _ in range(cores)]
     seconds = 0.5 if quick else 2.0
+    played: list[tuple[int, float]] = []
 
     def work() -> float:
-        before = lanes.seconds.rows
+        before, games = lanes.seconds.rows, slots.counters()["games"]
+        began = perf_counter()
         lanes.advance(seconds)
+        played.append((slots.counters()["games"] - games, perf_counter() - began))
         slots.finished()
         return float(lanes.seconds.rows - before)
 
@@ -114,6 +124,8 @@ def _measure(case: Case, quick: bool) -> Figure:
     figure.goal = Goal(case.goal, on="ratio")
     figure.extra["lanes"] = cores
     figure.extra["backend"] = backend
+    games, spent = (sum(numbers) for numbers in zip(*played, strict=True))
+    figure.extra["games_a_minute"] = round(60.0 * games / spent)
     figure.extra["phases"] = {
         name: round(share, 3) for name, share in lanes.seconds.shares().items()
     }
@@ -140,5 +152,16 @@ def measure(quick: bool) -> list[Figure]:
     )
     cases.append(
         Case("connect_four (in Python): self-play, tower of 5 blocks of 64", board, tower, 64, 0.85)
+    )
+    blob = _core.game("blob:players=5,cards=5")
+    cases.append(
+        Case(
+            "blob, 5 players, 5 cards, 2 x 20: self-play, network 256-192-192-192",
+            blob,
+            build(blob, hidden=192, blocks=2, seed=1),
+            128,
+            0.7,
+            WORLDS,
+        )
     )
     return [_measure(case, quick) for case in cases]

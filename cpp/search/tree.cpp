@@ -156,6 +156,7 @@ void Tree::open(NodeId id) {
     std::fill_n(edge.priors, count, 1.0F / static_cast<float>(count));
   pad_priors(edge.priors, count);
   std::copy_n(actions, count, edge.actions);
+  if (one_child()) std::fill_n(edge.children, count, uint16_t{0});
   node.status = Status::open;
   ++counters_.opened;
 }

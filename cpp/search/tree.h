@@ -164,23 +164,34 @@ class Tree {
   };
   static_assert(sizeof(Node) == 24);
 
-  // Where an open node's edges are: three rows of padded(count) floats, a word, the actions.
-  // Visits are floats, so that they share lanes with the sums.
+  // Where an open node's edges are: three rows of padded(count) floats, a word, the actions; in an
+  // ensemble also the children. Visits are floats, so that they share lanes with the sums.
   struct Edges {
     float* visits;
     float* sums;
     float* priors;
     float* prior_visited;  // sum of the priors of edges with a simulation
     uint16_t* actions;
+    // By edge the one child that it has in its world: nothing to look for in the table. Not of the
+    // root, and not where a chance event is listed.
+    uint16_t* children;
   };
   Edges edges(const Node& node) const {
     // Whoever may change the tree may change what its blocks hold.
     auto* row = const_cast<float*>(blocks_.floats(node.block));
     const size_t width = padded(node.num_edges);
     float* behind = row + 3 * width;
-    return {row, row + width, row + 2 * width, behind, reinterpret_cast<uint16_t*>(behind + 2)};
+    auto* actions = reinterpret_cast<uint16_t*>(behind + 2);
+    return {row,    row + width, row + 2 * width,
+            behind, actions,     actions + (node.num_edges + 3) / 4 * 4};
   }
-  static size_t open_words(size_t count) { return 3 * padded(count) / 2 + 1 + (count + 3) / 4; }
+  // Whether edges below the root have a row of children.
+  bool one_child() const {
+    return below_ == Below::ensemble && !(info_.has_chance && !info_.sampled_chance);
+  }
+  size_t open_words(size_t count) const {
+    return 3 * padded(count) / 2 + 1 + (one_child() ? 2 : 1) * ((count + 3) / 4);
+  }
   static size_t logit_words(size_t count) { return (count + 1) / 2; }
 
   size_t place(NodeId id) const { return static_cast<size_t>(id) * node_words_; }

@@ -75,6 +75,7 @@ template <Tree::Below below>
 Tree::Step Tree::walk() {
   constexpr bool kShared = below == Below::shared;
   const bool listed = info_.has_chance && !info_.sampled_chance;
+  const bool one_child = this->one_child();
   StateBytes walking;  // where nodes are shared: the position of this simulation's own world
   while (started_ < budget_) {
     if (level_ends() && started_ != finished_) return Step::wait;
@@ -118,6 +119,7 @@ Tree::Step Tree::walk() {
       std::byte* after = position(count_ + 1);
       NodeKind kind = NodeKind::decision;
       size_t slot = 0;
+      bool direct = false;  // the child stands with its edge, not in the table
       uint64_t past = 0;
       if constexpr (kShared) {
         path_[++path_[0]] = static_cast<uint64_t>(id) << 16 | static_cast<uint64_t>(edge);
@@ -132,9 +134,10 @@ Tree::Step Tree::walk() {
         slot = shared_slot(past, which);
         if (table_[slot] == kNoNode) copy_position(after, walking.bytes);
       } else {
-        if (below == Below::ensemble && before > 0.0F && !listed) {
-          // Nothing but the world can make a difference: the child's place is known already.
-          const NodeId child = table_[slot_of(id, edge, which)];
+        if (below == Below::ensemble && one_child && before > 0.0F) {
+          // Nothing but the world can make a difference: the child is known without its position.
+          const NodeId child =
+              from_world ? table_[slot_of(id, edge, which)] : edge_rows.children[edge];
           if (child != kNoNode) {
             id = child;
             continue;
@@ -155,20 +158,22 @@ Tree::Step Tree::walk() {
           outcome = game_.outcome_at(after, quantile - std::floor(quantile));
           which += from_world ? outcome * num_worlds_ : outcome;
         }
+        direct = below == Below::ensemble && one_child && !from_world;
         // An edge without a simulation has no children to look for.
-        slot = before == 0.0F ? empty_slot(id, edge, which) : slot_of(id, edge, which);
-        if (table_[slot] == kNoNode && kind == NodeKind::chance && listed) {
+        if (!direct) slot = before == 0.0F ? empty_slot(id, edge, which) : slot_of(id, edge, which);
+        if (kind == NodeKind::chance && listed && table_[slot] == kNoNode) {
           game_.apply_outcome(after, outcome);
           kind = game_.kind(after);
         }
       }
-      const NodeId child = table_[slot];
+      const NodeId child = direct ? kNoNode : NodeId{table_[slot]};
       if (child != kNoNode) {
         id = child;
         continue;
       }
-      id = add_node(kind, id, edge, which);
-      table_[slot] = static_cast<uint16_t>(id);
+      const NodeId parent = id;
+      id = add_node(kind, parent, edge, which);  // may move the blocks
+      (direct ? edges(at(parent)).children[edge] : table_[slot]) = static_cast<uint16_t>(id);
       if (kShared) history(id) = past;
       if (kind == NodeKind::decision) {
         if (kShared) keep_path(id);
