@@ -5,6 +5,7 @@ import json
 import pytest
 from tests.training.tiny import Crash
 
+from ludus.cli import main as cli
 from ludus.runs import read_summary
 from ludus.training.birth import open_session
 from ludus.training.loop import Loop
@@ -117,3 +118,16 @@ def test_interruptions_change_neither_gate_nor_rating(trained, tmp_path):
             assert {k: v for k, v in one[name].items() if k not in drop} == {
                 k: v for k, v in two[name].items() if k not in drop
             }
+
+
+def test_commands_take_such_a_run(trained, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "COMMAND_MODULES", ("match", "evaluate", "ladder"))
+    assert cli.main(("match", str(trained), "rules", "--deals", "3", "--lanes", "1", "--json")) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["unit"], report["deals"]) == ("deal", 3)
+    assert set(report["by_players"]) <= {"3", "4"}
+    command = ("evaluate", str(trained), "--against", "random", "--deals", "3", "--lanes", "1")
+    assert cli.main((*command, "--json")) == 0
+    assert json.loads(capsys.readouterr().out)["matches"][0]["opponent"] == "random"
+    assert cli.main(("ladder", str(trained))) == 2
+    assert "a ladder is of pairs, and blob" in capsys.readouterr().err
