@@ -171,7 +171,7 @@ def test_compression_saves_room_and_writing_makes_no_second_copy(tmp_path: Path)
     [
         (204_800, None, "20261120-yatzy-v1-0.2M-iter005.ckpt"),
         (4_870_000, 1234.4, "20261120-yatzy-v1-4.9M-iter005-elo1234.ckpt"),
-        (20_480, 987.6, "20261120-yatzy-v1-20.5K-iter005-elo988.ckpt"),
+        (20_480, 987.6, "20261120-yatzy-v1-20.5K-iter005-elo0988.ckpt"),
     ],
 )
 def test_names(parameters: int, elo: float | None, expected: str) -> None:
@@ -217,6 +217,21 @@ def test_permanent_checkpoints_are_never_rotated(run: Run) -> None:
             kept[entry.path] = (run.path / entry.path).read_bytes()
     assert len(kept) == 4
     assert all((run.path / path).read_bytes() == data for path, data in kept.items())
+
+
+def test_ratings_are_in_the_names_of_permanent_checkpoints_only(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    for unit, elo in ((4, 900.4), (5, 987.6), (10, float("nan"))):
+        run.save_checkpoint(
+            weights(unit), {}, unit=unit, policy=Milestones(5, 4), parameters=1, elo=elo
+        )
+    cached, rated, unrated = list_checkpoints(run.path)
+    assert (cached.where, cached.elo, "-elo" in cached.path) == ("cache", 900.4, False)
+    assert rated.path.endswith("iter005-elo0988.ckpt")
+    assert unrated.path.endswith("iter010.ckpt")
+    assert unrated.elo is None
+    assert "a rating of nan is left out" in caplog.text
 
 
 def test_a_cache_folder_that_is_gone_is_no_error(run: Run) -> None:

@@ -40,11 +40,18 @@ class Crash(BaseException):
     """The process is gone: nothing after the last commit counts."""
 
 
-def request(path: Path, *more: str, **options: object) -> TrainRequest:
+def request(
+    path: Path,
+    *more: str,
+    recipe: str = "yatzy",
+    settings: tuple[str, ...] = SETTINGS,
+    **options: object,
+) -> TrainRequest:
     """A request for a tiny run; the run's own settings are only asked for at its birth."""
-    settings = () if (path / "manifests").is_dir() else SETTINGS
+    if (path / "manifests").is_dir():
+        settings = ()
     return TrainRequest.make(
-        "yatzy", run=path, assignments=[*settings, *more], environment={}, **options
+        recipe, run=path, assignments=[*settings, *more], environment={}, **options
     )
 
 
@@ -67,7 +74,7 @@ def train(
         commit_always: commit after every unit.
         act: called with the loop and the number of the unit, after each unit.
         notes: takes what is told to the user.
-        options: of ``TrainRequest.make``.
+        options: of ``TrainRequest.make``, and recipe and settings of :func:`request`.
     """
     asked = request(path, *more, **options)
     session = open_session(asked, (lambda text: None) if notes is None else notes.append)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -12,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ludus.errors import RunError
+from ludus.logs import get_logger
 from ludus.runs import layout
 from ludus.runs.container import read_header, verify_checkpoint, write_checkpoint
 from ludus.runs.manifest import Manifest
@@ -28,6 +30,7 @@ _FOLDERS: tuple[tuple[Where, str], ...] = (
     ("permanent", layout.PERMANENT),
     ("cache", layout.CACHE),
 )
+_LOG = get_logger("runs.checkpoints")
 _UNIT = re.compile(r"-iter(\d+)(?:-|\.)")
 
 
@@ -48,12 +51,12 @@ def checkpoint_name(
         recipe: name of the recipe.
         parameters: number of weights; millions with one decimal, thousands under 0.1 million.
         unit: units done, 1-based.
-        elo: left out if None.
+        elo: with at least four digits; left out if None.
         version: of the recipe's network layout.
         attempt: from 2 on told apart at the end (``-2``): a name is never used twice.
     """
     size = f"{parameters / 1e6:.1f}M" if parameters >= 100_000 else f"{parameters / 1e3:.1f}K"
-    rating = "" if elo is None else f"-elo{elo:.0f}"
+    rating = "" if elo is None else f"-elo{elo:04.0f}"
     again = "" if attempt == 1 else f"-{attempt}"
     return f"{start_date}-{recipe}-v{version}-{size}-iter{unit:03d}{rating}{again}.ckpt"
 
@@ -151,6 +154,9 @@ class Checkpoints:
         compress: int,
     ) -> CheckpointEntry:
         """Write a checkpoint; see ``Run.save_checkpoint``. Raises SaveError, DurabilityError."""
+        if elo is not None and not math.isfinite(elo):
+            _LOG.warning(f"a rating of {elo} is left out of the checkpoint", event="checkpoint")
+            elo = None
         if self._sequence is None:
             self._sequence = max((entry.sequence for entry in self.entries()), default=-1)
         self._sequence += 1
@@ -176,7 +182,12 @@ class Checkpoints:
 
         def name(attempt: int) -> str:
             return checkpoint_name(
-                manifest.start_date, manifest.recipe, parameters, unit, elo=elo, attempt=attempt
+                manifest.start_date,
+                manifest.recipe,
+                parameters,
+                unit,
+                elo=elo if where == "permanent" else None,
+                attempt=attempt,
             )
 
         path = write_checkpoint(
