@@ -315,6 +315,16 @@ void bind_games(nb::module_& m) {
             return to_numpy(std::move(out));
           },
           nb::arg("seat"))
+      .def(
+          "observe_open",
+          [](const PyState& s, int seat) {
+            require_seat(s, seat);
+            std::vector<float> out(static_cast<size_t>(s.game->info().observation_size));
+            const Access access(*s.game, Access::Call::brief);
+            s.game->observe_open(s.state.bytes, seat, out.data());
+            return to_numpy(std::move(out));
+          },
+          nb::arg("seat"))
       .def("packed",
            [](const PyState& s) {
              StateBytes packed;

@@ -24,7 +24,7 @@ struct PyDecoder {
 };
 
 PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visit, float c_scale,
-                       float q_spread, float target_temperature) {
+                       float q_spread, float target_temperature, bool open) {
   RecordView view;
   const auto plies = typed<int32_t>(columns, "plies");
   const auto actions = typed<uint16_t>(columns, "action");
@@ -58,7 +58,7 @@ PyDecoder make_decoder(const PyGame& game, const nb::dict& columns, float c_visi
   const ImprovedPolicy rule{c_visit, c_scale, q_spread, info.has_chance || info.has_hidden};
   auto own = fresh(game.game);
   return {nb::cast<nb::dict>(columns.attr("copy")()),
-          std::make_unique<RowDecoder>(own, view, rule, target_temperature),
+          std::make_unique<RowDecoder>(own, view, rule, target_temperature, open),
           static_cast<size_t>(info.observation_size),
           info.num_seats > 2 ? static_cast<size_t>(info.num_seats) : 1, std::move(own)};
 }
@@ -167,13 +167,13 @@ void bind_rows(nb::module_& m) {
       .def(
           "__init__",
           [](PyDecoder* self, const PyGame& game, const nb::dict& columns, float c_visit,
-             float c_scale, float q_spread, float target_temperature) {
+             float c_scale, float q_spread, float target_temperature, bool open) {
             new (self) PyDecoder(
-                make_decoder(game, columns, c_visit, c_scale, q_spread, target_temperature));
+                make_decoder(game, columns, c_visit, c_scale, q_spread, target_temperature, open));
           },
           nb::arg("game"), nb::arg("columns"), nb::arg("c_visit") = 50.0F,
           nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F,
-          nb::arg("target_temperature") = 1.0F)
+          nb::arg("target_temperature") = 1.0F, nb::arg("open") = false)
       .def("rows", &decode, nb::arg("games"), nb::arg("plies"))
       .def("fill", &fill, nb::arg("games"), nb::arg("plies"), nb::arg("into"));
   nb::class_<RowPicker>(m, "RowPicker")
@@ -200,8 +200,9 @@ void bind_rows(nb::module_& m) {
       [](const PyGame& game, const nb::dict& columns, const Array1<int64_t>& games,
          const Array1<int32_t>& plies, float c_visit, float c_scale, float q_spread,
          float target_temperature) {
-        return decode(make_decoder(game, columns, c_visit, c_scale, q_spread, target_temperature),
-                      games, plies);
+        return decode(
+            make_decoder(game, columns, c_visit, c_scale, q_spread, target_temperature, false),
+            games, plies);
       },
       nb::arg("game"), nb::arg("columns"), nb::arg("games"), nb::arg("plies"),
       nb::arg("c_visit") = 50.0F, nb::arg("c_scale") = 1.0F, nb::arg("q_spread") = 0.2F,

@@ -48,6 +48,7 @@ PlayerSettings player_settings(const nb::dict& given) {
   known += take(given, "reuse_tree", s.reuse_tree);
   known += take(given, "margin_weight", s.margin_weight);
   known += take(given, "worlds", s.worlds);
+  known += take(given, "open_worlds", s.open_worlds);
   known += take(given, "information_sets", s.information_sets);
   known += take(given, "evidence", s.evidence);
   known += take(given, "skip_forced", s.skip_forced);

@@ -45,7 +45,7 @@ class BlobGame final : public Game {
     info_.observation_shape = {kObservation};
     info_.decision_kinds = {"bid", "play"};
     info_.rules_id = options_.dealer_bound ? "blob-v1" : "blob-v1-free-dealer";
-    info_.encoder_id = "blob-seat-256-v1";
+    info_.encoder_id = "blob-seat-256-open-620-v1";
     info_.action_space_id = "blob-66-v1";
     info_.has_chance = true;
     info_.has_hidden = true;
@@ -142,6 +142,9 @@ class BlobGame final : public Game {
   }
   void observe(const void* state, int seat, float* out) const override {
     blob::observe(at(state), seat, options_.dealer_bound, out);
+  }
+  void observe_open(const void* state, int seat, float* out) const override {
+    blob::observe_open(at(state), seat, options_.dealer_bound, out);
   }
 
   int sample_world(const void* state, int seat, Stream& stream, void* world) const override {

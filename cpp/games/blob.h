@@ -36,7 +36,9 @@ inline constexpr int kActions = kCards + kMaxCards + 1;
 inline constexpr int kNoTrump = 4;  // the fifth of the trumps
 inline constexpr int kTrumps = 5;
 inline constexpr int kNoBid = -1;
-inline constexpr int kObservation = 256;
+inline constexpr int kSeatView = 256;  // floats of what a seat sees
+// Behind it the hands of the other seats, 52 for each, where they are open.
+inline constexpr int kObservation = kSeatView + kCards * (kMaxPlayers - 1);
 inline constexpr int kMadePoints = 10;  // for exactly the bid, beside the bid itself
 // A score of s is worth s / kScoreScale - 1.
 inline constexpr float kScoreScale = 11.5F;
@@ -145,6 +147,8 @@ inline int round_points(const State& state, int seat) {
 
 // What a seat sees, kObservation floats; zeros for a seat that nobody sits on.
 void observe(const State& state, int seat, bool dealer_bound, float* out);
+// The same with all hands open.
+void observe_open(const State& state, int seat, bool dealer_bound, float* out);
 // Throws InputError, in one sentence, for bytes that are no position under these options.
 void validate(const State& state, const Options& options);
 

@@ -131,7 +131,8 @@ Cards playable(const State& state) {
 //   0 hand, 52 cards played, 104 cards of the trick by order (1/8 the first), 156 bids,
 //   164 tricks taken, 172 tricks still wanted, 180 suits that seats lack (4 each), 212 seats behind
 //   the dealer, 220 players, 226 trump, 231 the dealer's forbidden bid, 245 bidding, 246 cards
-//   dealt, 247 tricks done, 248 leader of the trick.
+//   dealt, 247 tricks done, 248 leader of the trick; 256 the hands of the others, empty unless
+//   open.
 void observe(const State& s, int seat, bool dealer_bound, float* out) {
   std::memset(out, 0, kObservation * sizeof(float));
   if (seat >= s.players) return;
@@ -164,6 +165,15 @@ void observe(const State& s, int seat, bool dealer_bound, float* out) {
   }
   out[246] = static_cast<float>(s.cards) * 0.125F;
   out[247] = static_cast<float>(done) * 0.125F;
+}
+
+void observe_open(const State& s, int seat, bool dealer_bound, float* out) {
+  observe(s, seat, dealer_bound, out);
+  if (seat >= s.players) return;
+  float* hand = out + kSeatView;
+  for (int other = next_seat(s, seat); other != seat; other = next_seat(s, other), hand += kCards)
+    for (Cards left = s.hands[index(other)]; left != 0; left &= left - 1)
+      hand[std::countr_zero(left)] = 1.0F;
 }
 
 void validate(const State& s, const Options& options) {

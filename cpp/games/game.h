@@ -120,6 +120,12 @@ class Game {
   virtual void scores(const void* state, float* by_seat) const = 0;
   // What `seat` can see, observation_size floats.
   virtual void observe(const void* state, int seat, float* out) const = 0;
+  // What `seat` would see if nothing were hidden, as large as an observation. Only of positions
+  // that a search has imagined, and to learn what they are worth; never of what somebody has to
+  // decide.
+  virtual void observe_open(const void* state, int seat, float* out) const {
+    observe(state, seat, out);
+  }
   // Another position that `seat` cannot tell from this one, drawn uniformly from all deals that it
   // thinks possible by the rules alone, into `world`. Returns the draws that were thrown away on
   // the way (0 where every draw is good). Only of games with hidden information.

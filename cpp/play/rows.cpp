@@ -59,8 +59,12 @@ void temper(float* policy, int count, float temperature) {
 }  // namespace
 
 RowDecoder::RowDecoder(std::shared_ptr<const Game> game, const RecordView& view,
-                       ImprovedPolicy rule, float target_temperature)
-    : game_(std::move(game)), view_(view), rule_(rule), target_temperature_(target_temperature) {
+                       ImprovedPolicy rule, float target_temperature, bool open)
+    : game_(std::move(game)),
+      view_(view),
+      rule_(rule),
+      target_temperature_(target_temperature),
+      open_(open) {
   if (!(target_temperature > 0.0F))
     throw InputError("A temperature of policy targets must be above 0.");
   ply_begin_.reserve(view.games + 1);
@@ -104,7 +108,10 @@ size_t RowDecoder::fill(size_t count, const int64_t* games, const int32_t* plies
     const std::byte* state = at.state.bytes;
     require(game_->kind(state) == NodeKind::decision, game);
     const int seat = game_->seat(state);
-    game_->observe(state, seat, out.observations + row * width);
+    if (open_ && row % 2 == 1)
+      game_->observe_open(state, seat, out.observations + row * width);
+    else
+      game_->observe(state, seat, out.observations + row * width);
     const int legal = game_->search_actions(state, actions);
     if (first + static_cast<size_t>(legal) > out.capacity)
       throw InputError("The arrays for training rows have no room for all legal actions.");

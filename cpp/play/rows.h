@@ -64,10 +64,11 @@ struct RowArrays {
 class RowDecoder {
  public:
   // `target_temperature` tau: policy targets are p^(1/tau), normalised; 1 leaves them alone.
-  // Throws InputError if the columns contradict each other in length, or for a temperature that is
-  // not above 0.
+  // `open`: every other row is seen with nothing hidden, as leaves of a search with open worlds
+  // are. Throws InputError if the columns contradict each other in length, or for a temperature
+  // that is not above 0.
   RowDecoder(std::shared_ptr<const Game> game, const RecordView& view, ImprovedPolicy rule,
-             float target_temperature = 1.0F);
+             float target_temperature = 1.0F, bool open = false);
 
   // Row i is ply plies[i] of game games[i] (index into the view). Rows of the same game that
   // follow each other with ascending plies cost one replay. Throws InputError for an index out of
@@ -103,6 +104,7 @@ class RowDecoder {
   RecordView view_;
   ImprovedPolicy rule_;
   float target_temperature_;
+  bool open_;
   std::vector<uint64_t> ply_begin_;   // by game
   std::vector<uint64_t> edge_begin_;  // by game
 };

@@ -179,6 +179,7 @@ void Slots::encode(Group& group, int player, int& at) {
   const BatchArrays& batch = group.batches[static_cast<size_t>(player)];
   std::vector<char>& written = group.written[static_cast<size_t>(player)];
   const auto width = static_cast<size_t>(info_.observation_size);
+  const bool open = players_[static_cast<size_t>(player)].search.open_worlds;
   int used = 0;
   for (int row = 0; row < rows_; ++row) {
     const auto r = static_cast<size_t>(row);
@@ -201,7 +202,11 @@ void Slots::encode(Group& group, int player, int& at) {
     if (batch.players != nullptr) batch.players[row] = game_->players(tree.state(leaf.node));
     if (observation == nullptr) continue;
     written[r] = 1;
-    game_->observe(tree.state(leaf.node), seat, observation);
+    // What is to be decided is seen as the seat sees it; behind it lie worlds that it imagines.
+    if (open && leaf.node != tree.root())
+      game_->observe_open(tree.state(leaf.node), seat, observation);
+    else
+      game_->observe(tree.state(leaf.node), seat, observation);
   }
   batch.offsets[rows_] = used;
   // A pass of its own: wide reads of what was just written in pieces would wait for it.

@@ -65,6 +65,10 @@ void SearchSettings::validate(const GameInfo& info) const {
           "so few that worlds times chance outcomes is below 65536");
   require(!(information_sets && listed), "information_sets",
           "false in a game with chance events between its decisions");
+  require(!(open_worlds && information_sets), "open_worlds",
+          "false with information sets, whose nodes belong to several worlds");
+  require(info.has_hidden || !open_worlds, "open_worlds",
+          "false in a game where nothing is hidden");
   require(info.max_legal < 65536, "game", "one with under 65536 search actions");
 }
 

@@ -49,6 +49,7 @@ struct SearchSettings {
   float margin_weight = 0.0F;               // share of the margin in the value, against win or loss
   // Of games with hidden information:
   int worlds = 1;                 // drawn at each decision, each with its share of the simulations
+  bool open_worlds = false;       // leaves are evaluated with the hands of their world open
   bool information_sets = false;  // below the root nodes are shared by what their mover can see
   float evidence = 0.0F;    // weight of what the others' choices say about a world; 0: uniform
   bool skip_forced = true;  // below the root a single search action is played on at once: no node

@@ -34,6 +34,7 @@ class ReplaySampler:
         c_scale: float = 1.0,
         q_spread: float = 0.2,
         target_temperature: float = 1.0,
+        open_worlds: bool = False,
     ) -> None:
         """Prepare the window.
 
@@ -46,6 +47,7 @@ class ReplaySampler:
             c_scale: likewise.
             q_spread: likewise.
             target_temperature: tau: policy targets are raised to 1 / tau and normalised.
+            open_worlds: every other row is seen with nothing hidden, as the search sees worlds.
 
         Raises:
             ConfigError: an empty window, or plies_per_game below 1.
@@ -60,7 +62,7 @@ class ReplaySampler:
         self.plies_per_game = plies_per_game
         self._picker = _core.RowPicker(window.columns["plies"], seed, plies_per_game)
         self._decoder = _core.RowDecoder(
-            game, window.columns, c_visit, c_scale, q_spread, target_temperature
+            game, window.columns, c_visit, c_scale, q_spread, target_temperature, open_worlds
         )
 
     def picks(

@@ -77,6 +77,7 @@ def search_settings(settings: Settings, rules: _core.Game) -> dict[str, Any]:
     search = settings.search
     hidden = {
         "worlds": search.worlds,
+        "open_worlds": search.open_worlds,
         "information_sets": search.information_sets,
         "evidence": search.evidence,
     }

@@ -87,6 +87,7 @@ class TrainPhase:
             c_scale=settings.search.c_scale,
             q_spread=settings.search.q_spread,
             target_temperature=self._tau,
+            open_worlds=settings.search.open_worlds,
         )
         self._feed = RowFeed(
             sampler,

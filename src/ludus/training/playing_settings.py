@@ -49,6 +49,11 @@ class SearchSettings(Section):
         json_schema_extra=next_iteration(),
         description="Factor of worlds in self-play, by iteration or game.",
     )
+    open_worlds: bool = Field(
+        False,
+        description="Positions of a world are evaluated with its hands open, and every other row "
+        "is learned from so; decisions are seen as the seat sees them. Not with information_sets.",
+    )
     information_sets: bool = Field(
         False,
         description="One tree in which positions that look the same to the seat to move share a "
