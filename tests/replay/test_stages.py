@@ -53,6 +53,30 @@ def test_a_round_is_its_own_result():
         assert points == pytest.approx(columns["scores"][g, :3], abs=1e-4)
 
 
+def test_every_other_row_is_seen_with_open_hands():
+    game, records = played("blob:players=4,cards=3", games=1)
+    plies = np.arange(records.samples, dtype=np.int32)
+    games = np.zeros(len(plies), np.int64)
+    open_rows = _core.RowDecoder(game, records.columns, open=True).rows(games, plies)
+    plain = _core.RowDecoder(game, records.columns).rows(games, plies)
+    state = game.initial()
+    state.apply_outcome(int(records.columns["opening"][0]))
+    for row, action in enumerate(records.columns["action"].tolist()):
+        closed = state.observe(state.seat)
+        seen = state.observe_open(state.seat)
+        assert (plain["observations"][row] == closed).all()
+        assert (open_rows["observations"][row] == (seen if row % 2 else closed)).all()
+        assert (seen[:256] == closed[:256]).all()
+        held = [set(np.flatnonzero(hand)) for hand in seen[256:].reshape(7, 52)]
+        for i, hand in enumerate(held):
+            seat = (state.seat + 1 + i) % 4
+            own = set(np.flatnonzero(state.observe(seat)[:52])) if i < 3 else set()
+            assert hand == own
+        state.apply(action)
+    for name in ("policy", "value", "margin", "legal"):
+        assert (plain[name] == open_rows[name]).all()
+
+
 def test_temperature_of_targets():
     game, records = played("blob:players=4,cards=3")
     games = np.zeros(records.columns["plies"][0], np.int64)

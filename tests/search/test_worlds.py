@@ -11,9 +11,11 @@ from tests.twins.search_twin import Settings
 from tests.twins.world_twin import WorldTwin
 
 from ludus import _core
+from ludus.evaluators import LeafBatch
 
 SETUPS = 1430
 HAND = slice(0, 52)
+SEAT_VIEW = 256
 
 
 class SeatJudge:
@@ -182,7 +184,10 @@ def test_the_others_reply_with_what_is_best_for_themselves():
 # ---- what nobody may see ----------------------------------------------------
 
 
-@pytest.mark.parametrize("settings", [{}, {"information_sets": True}, {"rule": "gumbel"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"information_sets": True}, {"rule": "gumbel"}, {"rule": "gumbel", "open_worlds": True}],
+)
 def test_the_cards_of_the_others_change_nothing(settings):
     """Rounds that differ in the others' cards alone: the first decision is the same to the bit."""
     game = _core.game("blob:players=3,cards=2,trumps=sn")
@@ -214,6 +219,32 @@ def test_the_cards_of_the_others_change_nothing(settings):
         assert one.q.tolist() == other.q.tolist()
         assert (one.action, one.root_value) == (other.action, other.root_value)
     assert later > 20, "the next seat's cards hardly differ: the test proves nothing"
+
+
+def test_leaves_see_the_hands_of_their_world_and_decisions_do_not():
+    game = _core.game("blob:players=4,cards=3")
+    slots = _core.Slots(
+        game,
+        slots=64,
+        group_size=64,
+        seed=5,
+        players=[{**SEARCH, "simulations": [3], "worlds": 4, "open_worlds": True}],
+    )
+    seeds = np.arange(64).astype(np.uint64)
+    slots.schedule(np.arange(64), seeds, np.zeros((64, 8), np.int8))
+    batch = LeafBatch.allocate(game, slots.rows, slots.legal_capacity)
+    parts = (batch.observations, batch.seats, batch.legal, batch.offsets, batch.players)
+    slots.bind(0, 0, *parts)
+    assert slots.collect(0, 0) == 64
+    roots = batch.observations.copy()
+    assert not roots[:, SEAT_VIEW:].any(), "a decision sees hands of others"
+    slots.supply_uniform(0, 0)
+    assert slots.collect(0, 0) == 64
+    hands = batch.observations[:, SEAT_VIEW:].reshape(64, 7, 52)
+    # Three others with three cards each while bids are made, none of them twice, none of its own.
+    assert (hands.sum(2)[:, :3] == 3).all()
+    assert not hands[:, 3:].any()
+    assert (hands.sum(1) + batch.observations[:, HAND] <= 1).all()
 
 
 def test_players_without_a_tree_are_shown_a_world():
