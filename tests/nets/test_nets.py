@@ -51,7 +51,7 @@ def test_blob_has_a_value_and_a_margin_for_each_of_eight_seats_mover_first():
     game = _core.game("blob")
     net = nets.build(game, hidden=32, blocks=1, seed=2)
     assert (net.value_columns, net.columns) == (8, 128)  # 66 + 8 + 8 = 82
-    observations = torch.randn(64, 256)
+    observations = torch.randn(64, game.observation_size)
     with torch.inference_mode():
         fused = net.fused(observations)
         logits, value, margin = net(observations)

@@ -10,7 +10,7 @@ from ludus.errors import RunError, UserError
 from ludus.games import get_game
 from ludus.players import parse_player
 from ludus.players.search import load_network
-from ludus.runs import Run
+from ludus.runs import Run, read_status
 from ludus.training.layers import load_recipe
 from ludus.training.plays import game_to_train
 
@@ -38,7 +38,7 @@ def test_whole_games_go_on_from_the_weights_of_rounds(rounds, tmp_path):
     for one, two in zip(before.parameters(), first.parameters(), strict=True):
         assert np.array_equal(one.detach().numpy(), two.detach().numpy())
     assert run.config["game"] == game.source
-    status = run.status.read()
+    status = read_status(path)
     assert status["training_on"] == "games"
     assert status["figures"]["mean_plies"] > 3 * 2  # more than one round
 

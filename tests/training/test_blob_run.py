@@ -35,7 +35,7 @@ SETTINGS = (
     "runtime.unit_seconds=0.02",
     "runtime.backend=torch-f32",
 )
-NAME = re.compile(r"20\d{6}-blob-v1-13\.5K-iter(\d{3})(-elo(\d{4}))?\.ckpt")
+NAME = re.compile(r"20\d{6}-blob-v1-\d+\.\dK-iter(\d{3})(-elo(\d{4}))?\.ckpt")
 
 
 def blob(path, **options):

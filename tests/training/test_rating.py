@@ -80,7 +80,7 @@ def test_a_permanent_checkpoint_has_the_rating_in_its_name(rated):
     champion = history[1]["evaluate"]
     elo = elo_of(history, champion["model"]["sha256"])
     assert entry.elo == elo
-    assert elo is not None and f"-elo{elo:.0f}" in entry.path
+    assert elo is not None and f"-elo{elo:04.0f}" in entry.path
     assert elo_of(history, "0" * 64) is None
     # A promotion's checkpoint is written before its champion was measured: it bears no rating.
     assert all(e.elo is None for e in list_checkpoints(rated) if e.where == "cache")

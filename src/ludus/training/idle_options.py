@@ -92,7 +92,13 @@ RULES: tuple[IdleRule, ...] = (
         "it is for games with chance, which {game} has not",
     ),
     IdleRule(
-        ("search.worlds", "search.worlds_scale", "search.open_worlds", "search.information_sets", "search.evidence"),
+        (
+            "search.worlds",
+            "search.worlds_scale",
+            "search.open_worlds",
+            "search.information_sets",
+            "search.evidence",
+        ),
         lambda _, game: not game.has_hidden,
         "it is for games with hidden information, which {game} has not",
     ),
