@@ -3,6 +3,8 @@
 Of Yatzy, by minutes: left the mean score of self-play games, with the oracle's, the greedy player's
 and a random player's mean for comparison; right the champion's win rates in the run's own
 evaluation. Of a run with pattern tables, by games: left the champion's rating, right the win rates.
+Of a run that is measured over deals, by minutes: left the points a round that the champion is ahead
+of its fixed opponents, right the shares of bids that both make there.
 """
 
 from __future__ import annotations
@@ -78,6 +80,22 @@ def draw_matches(axes: Axes, stream: list[Event], start: float, by_games: bool) 
     axes.legend(frameon=False)
 
 
+def draw_deals(left: Axes, right: Axes, stream: list[Event], start: float) -> None:
+    """Points a round ahead, with 95 % intervals, and stages won, by opponent."""
+    for opponent in ("random", "rules"):
+        met = [event for event in stream if event.get("opponent") == opponent and "deals" in event]
+        minutes = [(event["ts_ms"] - start) / 60_000 for event in met]
+        ahead = [event["mean_score_difference"] for event in met]
+        spread = [event["score_difference_high"] - event["mean_score_difference"] for event in met]
+        left.errorbar(minutes, ahead, yerr=spread, fmt="o-", ms=3, lw=1, label=opponent)
+        line = right.plot(minutes, [event["made"][0] for event in met], "o-", ms=3)[0]
+        right.plot(minutes, [event["made"][1] for event in met], ":", color=line.get_color())
+    left.axhline(0.0, color="grey", lw=0.8, ls=":")
+    left.set(xlabel="minutes", ylabel="points a round", title="Champion ahead of ...")
+    left.legend(frameon=False)
+    right.set(xlabel="minutes", ylim=(0, 1), title="Bids made: champion, and dotted the opponent")
+
+
 def main(run: Path, out: Path) -> None:
     """Read the run, write the picture."""
     matplotlib.use("svg")
@@ -86,11 +104,14 @@ def main(run: Path, out: Path) -> None:
     start = min(event["ts_ms"] for event in stream)
     tables = any("coverage" in event for event in stream if event["event"] == "selfplay_iter")
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    if tables:
-        draw_ratings(left, stream)
+    if any(event["event"] == "evaluation" and "deals" in event for event in stream):
+        draw_deals(left, right, stream, start)
     else:
-        draw_scores(left, stream, start)
-    draw_matches(right, stream, start, tables)
+        if tables:
+            draw_ratings(left, stream)
+        else:
+            draw_scores(left, stream, start)
+        draw_matches(right, stream, start, tables)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
         if not tables:
