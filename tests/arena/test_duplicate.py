@@ -1,5 +1,6 @@
 """Duplicate deals: every seat played by both, honest figures, the same whatever the lanes."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -179,7 +180,7 @@ def test_luck_cancels():
     same = match(LOW, bidder("again", 0, -1), deals=50).run()
     assert set(same.deal_differences) == {0.0}
     assert same.rate.rate == 0.5
-    assert same.warnings  # all games of a deal are one game
+    assert same.distinct_games == same.deals == 50  # all games of a deal are one game
     # The game in which A sits alone on seat 0 has the luck of that hand. All eight of a deal
     # together have much less of it than eight such games with a deal each.
     played = match(LOW, wavering(0.05), deals=600, seed=6)
@@ -196,6 +197,18 @@ def test_the_stronger_player_is_found():
     assert result.whole.ranks[0] < result.whole.rank_expected < result.whole.ranks[1]
     back = match(RANDOM, LOW, game=MIXED, deals=150).run()
     assert back.high < -2.0
+
+
+def test_games_of_one_deal_that_coincide_are_no_repetition():
+    """Equal players play a deal the same way from every seat; repeated deals alone are told."""
+    played = match(LOW, LOW, deals=12)
+    played.run()
+    result = played.result()
+    assert result.distinct_games == 12 < result.games == 96
+    assert result.distinct_deals == 12
+    assert result.warnings == []
+    again = replace(result, distinct_deals=6)
+    assert "only 6 of 12 deals are distinct" in again.warnings[0]
 
 
 def test_random_against_random_covers_nothing():

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from ludus import _core
 from ludus.arena import stats
-from ludus.arena.finished import Columns, Table
+from ludus.arena.finished import Columns, Table, distinct_warning
 from ludus.arena.replays import stages_of
 from ludus.arena.results import Result
 
@@ -165,6 +165,8 @@ class DuplicateResult(Result):
 
     Attributes:
         deals: how many were counted.
+        distinct_deals: those that went different ways. Games of one deal may well coincide: it is
+            dealt often so that its luck cancels.
         rounds: played in all games.
         low, high: interval of the mean difference, 95 %, normal over deals.
         bound: lower end of its one-sided 95 % interval.
@@ -175,6 +177,7 @@ class DuplicateResult(Result):
     """
 
     deals: int
+    distinct_deals: int
     rounds: int
     low: float
     high: float
@@ -183,6 +186,12 @@ class DuplicateResult(Result):
     by_players: dict[int, DealFigures]
     deal_players: tuple[int, ...]
     deal_differences: tuple[float, ...]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences that belong to these figures."""
+        warning = distinct_warning(self.distinct_deals, self.deals, "deals")
+        return [] if warning is None else [warning]
 
     @classmethod
     def of(
@@ -220,6 +229,7 @@ class DuplicateResult(Result):
             seeds_id=seeds[0],
             seeds_hash=seeds[1],
             deals=deals,
+            distinct_deals=len(np.unique(table.digests[table.firsts[:deals]])),
             rounds=int(table.stages[:games].sum()),
             low=low,
             high=high,

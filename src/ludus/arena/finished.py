@@ -24,7 +24,7 @@ DISTINCT_LEAST = 0.9
 """A match with a smaller share of distinct games gets a warning."""
 
 
-def distinct_warning(distinct: int, games: int) -> str | None:
+def distinct_warning(distinct: int, games: int, unit: str = "games") -> str | None:
     """The sentence for a match that repeats its games; None where it does not.
 
     Players that choose alike every time play the same game on the same seed again, and a copy of a
@@ -33,7 +33,7 @@ def distinct_warning(distinct: int, games: int) -> str | None:
     if games < 2 or distinct >= DISTINCT_LEAST * games:
         return None
     return (
-        f"only {distinct} of {games} games are distinct ({distinct / games:.0%}): these players "
+        f"only {distinct} of {games} {unit} are distinct ({distinct / games:.0%}): these players "
         "repeat themselves on these seeds, so the errors and intervals may promise more than was "
         "measured"
     )
