@@ -30,7 +30,12 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SEARCH: dict[str, Any] = {"rule": "gumbel", "simulations": [32]}
 """That of the recipes."""
 
-WORLDS: dict[str, Any] = {"rule": "gumbel", "simulations": [20], "worlds": 2}
+WORLDS: dict[str, Any] = {
+    "rule": "gumbel",
+    "simulations": [20],
+    "worlds": 2,
+    "open_worlds": True,
+}
 """Of Blob: two worlds with twenty simulations each, at every decision that is not forced."""
 
 
@@ -156,9 +161,9 @@ def measure(quick: bool) -> list[Figure]:
     blob = _core.game("blob:players=5,cards=5")
     cases.append(
         Case(
-            "blob, 5 players, 5 cards, 2 x 20: self-play, network 256-192-192-192",
+            "blob, 5 players, 5 cards, 2 x 20: self-play, network 620-128-128-128",
             blob,
-            build(blob, hidden=192, blocks=2, seed=1),
+            build(blob, hidden=128, blocks=2, seed=1),
             128,
             0.7,
             WORLDS,
