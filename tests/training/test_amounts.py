@@ -57,6 +57,10 @@ def test_a_curve_of_a_table_without_its_values_is_refused():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
+        (
+            "search={open_worlds: true, information_sets: true}",
+            "open_worlds and information_sets exclude each other",
+        ),
         ("selfplay.games_most=5", "games_most = 5 must not be below"),
         ("search.worlds_scale.clock=ply", "search.worlds_scale.clock must be iteration or game"),
         ("training.target_temperature=0", "target_temperature.start = 0.0 must lie between 0.05"),

@@ -110,6 +110,15 @@ class SearchSettings(Section):
         0.0, ge=0, le=1, description="Share of the score margin in the value, against win or loss."
     )
 
+    @model_validator(mode="after")
+    def _one_view_of_worlds(self) -> SearchSettings:
+        if self.open_worlds and self.information_sets:
+            raise ValueError(
+                "open_worlds and information_sets exclude each other, as positions that several "
+                "worlds share have no hands of their own: set one false"
+            )
+        return self
+
 
 class SelfplaySettings(Section):
     """Self-play games."""
