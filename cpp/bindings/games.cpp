@@ -131,6 +131,8 @@ void bind_games(nb::module_& m) {
                    [](const PyGame& g) { return g.game->info().action_space_id; })
       .def_prop_ro("has_chance", [](const PyGame& g) { return g.game->info().has_chance; })
       .def_prop_ro("has_hidden", [](const PyGame& g) { return g.game->info().has_hidden; })
+      .def_prop_ro("belief_size",
+                   [](const PyGame& g) { return g.game->info().hidden_things * kHolders; })
       .def_prop_ro("sampled_chance", [](const PyGame& g) { return g.game->info().sampled_chance; })
       .def_prop_ro("interpreted", [](const PyGame& g) { return g.game->info().interpreted; })
       .def_prop_ro("ended_are_leaves",
@@ -347,6 +349,8 @@ void bind_games(nb::module_& m) {
                ">";
       });
 
+  m.attr("HOLDERS") = kHolders;
+  m.attr("NOT_HIDDEN") = static_cast<int>(kNotHidden);
   m.def("game_names", &game_names);
   m.def("game", [](const std::string& name) { return PyGame{find_game(name)}; }, nb::arg("name"));
   m.def(

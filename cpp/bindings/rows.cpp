@@ -115,6 +115,13 @@ size_t fill(const PyDecoder& d, const Array1<int64_t>& games, const Array1<int32
   lend("players", count, out.players);
   lend("root_value", count, out.root_value);
   lend("searched", count, out.searched);
+  const auto things = static_cast<size_t>(d.game->info().hidden_things);
+  if (into.contains("holder") && nb::len(nb::object(into["holder"])) > 0) {
+    require(things > 0, "fill() finds holders in games that hide who holds what.");
+    lend("holder", count * things, out.holder);
+    lend("possible", count * things, out.possible);
+    lend("held", count * kHolders, out.held);
+  }
   const Access access(*d.game);
   if (d.game->crowded()) d.game->keep_only({});
   return d.decoder->fill(count, games.data(), plies.data(), out);

@@ -51,6 +51,7 @@ PlayerSettings player_settings(const nb::dict& given) {
   known += take(given, "open_worlds", s.open_worlds);
   known += take(given, "information_sets", s.information_sets);
   known += take(given, "evidence", s.evidence);
+  known += take(given, "belief", s.belief);
   known += take(given, "skip_forced", s.skip_forced);
   require(known == nb::len(given), "A player has a setting that no search knows: " +
                                        nb::cast<std::string>(nb::str(given)) + ".");
@@ -89,7 +90,7 @@ int32_t* lent_list(const nb::object& given, size_t length, const char* says) {
 
 void bind_arrays(PySlots& s, int group, int player, const nb::object& observations,
                  const nb::object& seats, const nb::object& legal, const nb::object& offsets,
-                 const nb::object& players) {
+                 const nb::object& players, const nb::object& wanted, const nb::object& beliefs) {
   BatchArrays arrays;
   const auto width = static_cast<size_t>(s.slots->game().info().observation_size);
   if (!observations.is_none()) {
@@ -111,8 +112,21 @@ void bind_arrays(PySlots& s, int group, int player, const nb::object& observatio
   require(lists || arrays.players == nullptr, "bind() wants no players without the other arrays.");
   require(!lists || arrays.players != nullptr || seats_of(s) <= 2,
           "bind() wants players int32[rows] too in a game of more than two seats.");
+  if (!wanted.is_none()) {
+    Lent1<uint8_t> lent;
+    require(nb::try_cast(wanted, lent) && lent.shape(0) == rows_of(s),
+            "bind() wants wanted uint8[rows].");
+    arrays.wanted = lent.data();
+  }
+  if (!beliefs.is_none()) {
+    Lent2<float> lent;
+    require(nb::try_cast(beliefs, lent) && lent.shape(0) == rows_of(s) &&
+                lent.shape(1) == static_cast<size_t>(s.slots->belief_size(player)),
+            "bind() wants beliefs float32[rows, belief_size].");
+    arrays.beliefs = lent.data();
+  }
   s.slots->bind(group, player, arrays);
-  s.lent.push_back(nb::make_tuple(observations, seats, legal, offsets, players));
+  s.lent.push_back(nb::make_tuple(observations, seats, legal, offsets, players, wanted, beliefs));
 }
 
 void schedule(PySlots& s, const Array1<int64_t>& ids, const Array1<uint64_t>& seeds,
@@ -272,7 +286,11 @@ void bind_slots(nb::module_& m) {
       .def("bind", &bind_arrays, nb::arg("group"), nb::arg("player"),
            nb::arg("observations") = nb::none(), nb::arg("seats") = nb::none(),
            nb::arg("legal") = nb::none(), nb::arg("offsets") = nb::none(),
-           nb::arg("players") = nb::none())
+           nb::arg("players") = nb::none(), nb::arg("wanted") = nb::none(),
+           nb::arg("beliefs") = nb::none())
+      .def(
+          "belief_size", [](const PySlots& s, int player) { return s.slots->belief_size(player); },
+          nb::arg("player"))
       .def(
           "collect",
           [](PySlots& s, int group, int player) {

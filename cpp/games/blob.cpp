@@ -49,6 +49,7 @@ class BlobGame final : public Game {
     info_.action_space_id = "blob-66-v1";
     info_.has_chance = true;
     info_.has_hidden = true;
+    info_.hidden_things = kCards;
     info_.sampled_chance = true;
     info_.max_plies = 0;
     for (int players = kMinPlayers; players <= kMaxPlayers; ++players) {
@@ -152,6 +153,13 @@ class BlobGame final : public Game {
   }
   double world_evidence(const void* world, int seat) const override {
     return blob::world_evidence(at(world), seat, options_.dealer_bound);
+  }
+  void holders(const void* state, int seat, uint8_t* by_thing) const override {
+    blob::holders(at(state), seat, by_thing);
+  }
+  void possible_holders(const void* state, int seat, uint8_t* by_thing,
+                        uint8_t* by_holder) const override {
+    blob::possible_holders(at(state), seat, by_thing, by_holder);
   }
   uint64_t private_key(const void* state, int seat) const override {
     return at(state).hands[index(seat)];

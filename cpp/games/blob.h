@@ -166,6 +166,11 @@ double expected_tricks(const State& state, Cards hand);
 // that they were dealt in this world.
 double world_evidence(const State& world, int seat, bool dealer_bound);
 
+// Who holds each card that `seat` does not see, as Game::holders has it; possible_holders() knows
+// the sizes of the hands and the suits that seats lack. What was not dealt is with the last holder.
+void holders(const State& state, int seat, uint8_t* by_card);
+void possible_holders(const State& state, int seat, uint8_t* by_card, uint8_t* by_holder);
+
 std::shared_ptr<const Game> make_game(const std::string& options);
 
 }  // namespace ludus::blob

@@ -51,6 +51,7 @@ struct GameInfo {
   bool has_chance = false;
   bool has_hidden = false;
   bool sampled_chance = false;  // outcomes are in [0, max_outcomes) and cannot be listed
+  int hidden_things = 0;        // things whose holder a seat may not know, at most kMaxHidden
   // In perft, a game that ended above the depth is one leaf (as the counts published for Othello
   // have it), or none (as those for chess have it).
   bool ended_are_leaves = false;
@@ -60,6 +61,13 @@ struct GameInfo {
 
 inline constexpr int kMaxState = 192;
 inline constexpr int kMaxSeats = 8;
+
+// A hidden thing (a card) has one of so many holders: the other seats, counted from the one that
+// wonders to the left, and last nobody (what was not dealt). Beliefs are rows of
+// hidden_things * kHolders numbers.
+inline constexpr int kHolders = kMaxSeats;
+inline constexpr int kMaxHidden = 64;
+inline constexpr uint8_t kNotHidden = 255;  // the seat knows where the thing is
 
 // Room for any position, for those who keep one.
 struct alignas(8) StateBytes {
@@ -136,6 +144,12 @@ class Game {
   // The logarithm of how likely a world is to `seat` by what the others chose to do, up to a
   // constant; 0 where nothing is known of that.
   virtual double world_evidence(const void* /*world*/, int /*seat*/) const { return 0.0; }
+  // Of each of the hidden_things the one who holds it here, from the view of `seat`, or kNotHidden.
+  virtual void holders(const void* /*state*/, int /*seat*/, uint8_t* /*by_thing*/) const {}
+  // What `seat` knows of that: of each thing the holders that are possible, as bits (0: not
+  // hidden), and of each of the kHolders holders how many hidden things are with it.
+  virtual void possible_holders(const void* /*state*/, int /*seat*/, uint8_t* /*by_thing*/,
+                                uint8_t* /*by_holder*/) const {}
   // A hash of what `seat` alone knows: positions with the same public history look the same to it
   // if and only if these are equal.
   virtual uint64_t private_key(const void* /*state*/, int /*seat*/) const { return 0; }

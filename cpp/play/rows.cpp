@@ -108,7 +108,9 @@ size_t RowDecoder::fill(size_t count, const int64_t* games, const int32_t* plies
     const std::byte* state = at.state.bytes;
     require(game_->kind(state) == NodeKind::decision, game);
     const int seat = game_->seat(state);
-    if (open_ && row % 2 == 1)
+    const bool open = open_ && row % 2 == 1;
+    if (out.holder != nullptr) find_holders(state, seat, open, row, out);
+    if (open)
       game_->observe_open(state, seat, out.observations + row * width);
     else
       game_->observe(state, seat, out.observations + row * width);
@@ -183,6 +185,22 @@ void RowDecoder::advance(Cursor& at, int64_t game, int32_t ply) const {
     chance(at.state.bytes, view_.outcome[p], game);
     at.edge += view_.edges[p];
   }
+}
+
+void RowDecoder::find_holders(const std::byte* state, int seat, bool open, size_t row,
+                              const RowArrays& out) const {
+  const auto things = static_cast<size_t>(game_->info().hidden_things);
+  uint8_t* holder = out.holder + row * things;
+  uint8_t* possible = out.possible + row * things;
+  uint8_t* held = out.held + row * kHolders;
+  if (open) {
+    std::fill_n(holder, things, kNotHidden);
+    std::fill_n(possible, things, uint8_t{0});
+    std::fill_n(held, kHolders, uint8_t{0});
+    return;
+  }
+  game_->holders(state, seat, holder);
+  game_->possible_holders(state, seat, possible, held);
 }
 
 void RowDecoder::find_stage(Stage& stage, const Cursor& from) const {

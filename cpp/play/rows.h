@@ -57,6 +57,11 @@ struct RowArrays {
   int32_t* players = nullptr;
   float* root_value = nullptr;
   uint8_t* searched = nullptr;
+  // What a belief learns from, of Game::holders and Game::possible_holders; null: not wanted. In
+  // rows that are seen with nothing hidden all things are kNotHidden and there is nothing else.
+  uint8_t* holder = nullptr;    // [rows, hidden_things]
+  uint8_t* possible = nullptr;  // [rows, hidden_things]
+  uint8_t* held = nullptr;      // [rows, kHolders]
 };
 
 // Where a game has sampled chance, results are those of the row's stage: the record is replayed on
@@ -95,6 +100,8 @@ class RowDecoder {
   };
   void advance(Cursor& at, int64_t game, int32_t ply) const;
   void step(std::byte* state, int64_t game, size_t ply) const;
+  void find_holders(const std::byte* state, int seat, bool open, size_t row,
+                    const RowArrays& out) const;
   void find_stage(Stage& stage, const Cursor& from) const;
   void recorded_results(Stage& stage, int64_t game) const;
   void chance(std::byte* state, int outcome, int64_t game) const;

@@ -71,6 +71,13 @@ void Slots::check_player(int player) const {
                      std::to_string(players()) + ".");
 }
 
+int Slots::belief_size(int player) const {
+  check_player(player);
+  const PlayerSettings& asked = players_[static_cast<size_t>(player)];
+  const bool asks = asked.kind == PlayerSettings::Kind::search && asked.search.belief > 0.0F;
+  return asks ? info_.hidden_things * kHolders : 0;
+}
+
 void Slots::set_openings(std::vector<std::vector<uint16_t>> lines) {
   StateBytes state;
   for (size_t line = 0; line < lines.size(); ++line) {
@@ -103,6 +110,11 @@ void Slots::schedule(const ScheduledGame& game) {
 void Slots::bind(int group, int player, const BatchArrays& arrays) {
   check_player(player);
   Group& lent = group_at(group);
+  const bool asks = belief_size(player) > 0 && arrays.legal != nullptr;
+  if (asks != (arrays.wanted != nullptr) || asks != (arrays.beliefs != nullptr))
+    throw InputError(
+        "bind() wants wanted and beliefs for a search that asks for beliefs, and only "
+        "for one.");
   lent.batches[static_cast<size_t>(player)] = arrays;
   lent.bound[static_cast<size_t>(player)] = 1;
   if (arrays.legal != nullptr)
@@ -190,6 +202,7 @@ void Slots::encode(Group& group, int player, int& at) {
       // Rows without a leaf hold zeros: padding must be finite and always the same.
       batch.seats[row] = 0;
       if (batch.players != nullptr) batch.players[row] = 0;
+      if (batch.wanted != nullptr) batch.wanted[row] = 0;
       if (observation != nullptr && written[r]) std::fill_n(observation, width, 0.0F);
       written[r] = 0;
       continue;
@@ -200,6 +213,7 @@ void Slots::encode(Group& group, int player, int& at) {
     const int seat = tree.seat(leaf.node);
     batch.seats[row] = seat;
     if (batch.players != nullptr) batch.players[row] = game_->players(tree.state(leaf.node));
+    if (batch.wanted != nullptr) batch.wanted[row] = tree.wants_belief(leaf.node) ? 1 : 0;
     if (observation == nullptr) continue;
     written[r] = 1;
     // What is to be decided is seen as the seat sees it; behind it lie worlds that it imagines.
@@ -286,8 +300,15 @@ void Slots::supply(int group_index, int player, const float* logits, const float
   if (!all_finite(values, static_cast<size_t>(rows_) * seats))
     throw NumericsError("A value of a leaf batch is not finite; nothing was backed up.");
   const bool finite = all_finite(logits, static_cast<size_t>(batch.offsets[rows_]));
+  const auto belief = static_cast<size_t>(belief_size(player));
+  auto believed = [&](size_t row) {
+    return belief > 0 && batch.wanted[row] != 0 ? batch.beliefs + row * belief : nullptr;
+  };
+  for (size_t row = 0; belief > 0 && row < static_cast<size_t>(rows_); ++row)
+    if (believed(row) != nullptr && !all_finite(believed(row), belief))
+      throw NumericsError("A belief of a leaf batch is not finite; nothing was backed up.");
   answer(group, [&](Tree& tree, NodeId leaf, size_t row) {
-    tree.expand(leaf, logits + batch.offsets[row], values + row * seats, finite);
+    tree.expand(leaf, logits + batch.offsets[row], values + row * seats, finite, believed(row));
   });
 }
 

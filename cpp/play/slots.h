@@ -42,6 +42,9 @@ struct BatchArrays {
   int32_t* offsets = nullptr;     // [rows + 1] into legal
   int32_t* players = nullptr;     // [rows], seats in play, 0 in a row without a leaf; null: not
                                   // wanted
+  // Of players whose search asks for beliefs; the answers are there when supply() is called.
+  uint8_t* wanted = nullptr;       // [rows], 1 where a belief is wanted
+  const float* beliefs = nullptr;  // [rows, belief_size], read in those rows
 };
 
 struct ScheduledGame {
@@ -74,6 +77,8 @@ class Slots {
   int rows() const { return rows_; }
   int legal_capacity() const { return rows_ * game_->info().max_legal; }
   int players() const { return static_cast<int>(players_.size()); }
+  // Numbers of a belief that the player's search asks for at its decisions; 0 if it does not.
+  int belief_size(int player) const;
 
   // Lines that games may begin with: nobody is asked for their actions, which are forced. Throws
   // InputError for one that the rules refuse, and for games whose lines have chance in them.

@@ -58,6 +58,9 @@ void SearchSettings::validate(const GameInfo& info) const {
   require(are_budgets(simulations, worlds) && are_budgets(fast_simulations, worlds), "worlds",
           "so few that worlds times simulations is at most 60000");
   require(evidence >= 0.0F && evidence <= 100.0F, "evidence", "in 0..100");
+  require(belief >= 0.0F && belief <= 100.0F, "belief", "in 0..100");
+  require(belief == 0.0F || info.hidden_things > 0, "belief",
+          "0 in a game that does not say who may hold what is hidden");
   require(!(reuse_tree && info.has_hidden), "reuse_tree",
           "false in a game with hidden information, whose worlds are drawn anew at each decision");
   const bool listed = info.has_chance && !info.sampled_chance;

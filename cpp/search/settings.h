@@ -20,7 +20,13 @@ struct Effort {
 };
 
 // Events of the stream of purpose `search` at one decision.
-enum SearchEvent : uint32_t { kNoiseEvent = 0, kGumbelEvent = 1, kCapEvent = 2, kWorldEvent = 3 };
+enum SearchEvent : uint32_t {
+  kNoiseEvent = 0,
+  kGumbelEvent = 1,
+  kCapEvent = 2,
+  kWorldEvent = 3,
+  kBeliefEvent = 4
+};
 
 inline constexpr int kMaxWorlds = 256;
 
@@ -52,6 +58,7 @@ struct SearchSettings {
   bool open_worlds = false;       // leaves are evaluated with the hands of their world open
   bool information_sets = false;  // below the root nodes are shared by what their mover can see
   float evidence = 0.0F;    // weight of what the others' choices say about a world; 0: uniform
+  float belief = 0.0F;      // weight of what the evaluator believes of who holds what; 0: not asked
   bool skip_forced = true;  // below the root a single search action is played on at once: no node
 
   // Throws InputError naming the setting and its range.

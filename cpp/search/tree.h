@@ -85,12 +85,16 @@ class Tree {
   // Selects until a leaf needs evaluation; terminal leaves are backed up on the way.
   Step select();
   NodeId leaf() const { return leaf_; }
+  // Whether a leaf's answer should come with a belief: that of a root whose worlds wait for it.
+  bool wants_belief(NodeId leaf) const { return leaf == root_ && candidates_ > 0; }
   // Writes a waiting leaf's search actions, ascending, into room for max_legal; returns their
   // number.
   int list(NodeId leaf, uint16_t* actions);
   // Answers a leaf that was listed: raw logits of its search actions, values by seat. Backs up.
-  // `finite`: the caller knows that all logits are.
-  void expand(NodeId leaf, const float* logits, const float* values, bool finite = false);
+  // `finite`: the caller knows that all logits are. `belief`: of a root that wants one, a row of
+  // logits over the holders of each hidden thing, beside how many things each holds; null: none.
+  void expand(NodeId leaf, const float* logits, const float* values, bool finite = false,
+              const float* belief = nullptr);
   // Answers a leaf with equal priors and values of 0, the bits that equal logits would give.
   void expand_uniform(NodeId leaf);
 
@@ -220,7 +224,8 @@ class Tree {
   enum class Below : uint8_t { game, ensemble, shared };
   // worlds.cpp: what is drawn for a search, nodes that several worlds share
   void draw_worlds(const void* state);
-  void resample(double* weights, int candidates, Stream& stream);
+  void choose_worlds(const float* belief, Stream& stream);
+  void resample(double* weights, Stream& stream);
   void find_classes();
   const std::byte* world(int index) const {
     return reinterpret_cast<const std::byte*>(worlds_.data() +
@@ -249,7 +254,7 @@ class Tree {
   void backup(NodeId leaf, const float* values);
   void backup(NodeId leaf, const float* values, const uint64_t* path);
   void end_simulation();
-  void answer_root(const float* values, bool sound);
+  void answer_root(const float* values, bool sound, const float* belief);
   // root.cpp
   int root_edge(const Edges& edges);
   bool level_ends() const;
@@ -292,6 +297,7 @@ class Tree {
                                   // logits at the start of this level; gumbel: times temperature
   // Hidden information.
   int num_worlds_ = 1;
+  int candidates_ = 0;             // drawn, from which the worlds are still to be chosen
   std::vector<uint64_t> worlds_;   // positions, state_words_ each; candidates behind them
   std::vector<uint16_t> classes_;  // [seats, worlds]: the first world that looks the same to a seat
   std::vector<uint64_t> path_;     // of the simulation under way where nodes are shared: how many

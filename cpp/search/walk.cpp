@@ -204,14 +204,15 @@ void Tree::give_back(NodeId leaf) {
     undo(at(at(id).parent), at(id).parent_edge);
 }
 
-void Tree::expand(NodeId leaf, const float* logits, const float* values, bool finite) {
+void Tree::expand(NodeId leaf, const float* logits, const float* values, bool finite,
+                  const float* belief) {
   Node& node = at(leaf);
   const int count = node.num_edges;
   if (leaf == root_) {
     const Edges edge_rows = edges(node);
     const bool sound = softmax(logits, count, edge_rows.priors);
     pad_priors(edge_rows.priors, count);
-    answer_root(values, sound);
+    answer_root(values, sound, belief);
     return;
   }
   ++counters_.expansions;
@@ -233,7 +234,7 @@ void Tree::expand(NodeId leaf, const float* logits, const float* values, bool fi
 void Tree::expand_uniform(NodeId leaf) {
   const float values[kMaxSeats] = {};
   if (leaf == root_) {
-    answer_root(values, true);  // open() made its priors alike
+    answer_root(values, true, nullptr);  // open() made its priors alike
     return;
   }
   ++counters_.expansions;
@@ -245,8 +246,12 @@ void Tree::expand_uniform(NodeId leaf) {
     backup(leaf, values);
 }
 
-void Tree::answer_root(const float* values, bool sound) {
+void Tree::answer_root(const float* values, bool sound, const float* belief) {
   Node& node = at(root_);
+  if (candidates_ > 0) {
+    Stream stream(seed_, Purpose::search, game_id_, ply_, kBeliefEvent);
+    choose_worlds(belief, stream);
+  }
   node.status = Status::open;
   node.visits = 1;
   node.value_sum = values[node.seat];

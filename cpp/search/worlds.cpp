@@ -11,15 +11,36 @@
 namespace ludus {
 
 namespace {
-constexpr int kCandidates = 4;  // for each world, where they are chosen by evidence
+
+// Candidates for each world, where they are chosen by weights. Beliefs are sharper than evidence.
+constexpr int kCandidates = 4;
+constexpr int kBelievedCandidates = 4;
+constexpr int kMostCandidates = kBelievedCandidates * kMaxWorlds;
+
+// A world weighs the product over its hidden things of what is believed of each (Solinas, Rebstock,
+// Buro, "Improving search with supervised learning in trick-based card games", AAAI 2019). What a
+// row lacks to be logarithms of probabilities is the same in all worlds, for they have hands of the
+// same sizes.
+double believed(const uint8_t* holder, int things, const float* belief) {
+  double sum = 0.0;
+  for (int thing = 0; thing < things; ++thing)
+    if (holder[thing] != kNotHidden)
+      sum += static_cast<double>(belief[thing * kHolders + holder[thing]]);
+  return sum;
 }
 
+}  // namespace
+
 // Nothing that the mover does not see gets out of `state`: sample_world() promises it, and the
-// permanent tests exchange the hidden cards.
+// permanent tests exchange the hidden cards. Where a belief is asked for, the worlds are chosen
+// when the root's answer brings it; until then the first candidate stands for them, which looks
+// like all others to the mover.
 void Tree::draw_worlds(const void* state) {
   num_worlds_ = std::clamp(budget_, 1, settings_->worlds);
-  const bool weighted = settings_->evidence > 0.0F && num_worlds_ > 1;
-  const int candidates = weighted ? kCandidates * num_worlds_ : num_worlds_;
+  const bool believes = settings_->belief > 0.0F && budget_ > 0;
+  const bool weighted = believes || (settings_->evidence > 0.0F && num_worlds_ > 1);
+  const int each = !weighted ? 1 : believes ? kBelievedCandidates : kCandidates;
+  const int candidates = each * num_worlds_;
   const int first = weighted ? num_worlds_ : 0;
   const size_t words = static_cast<size_t>(first + candidates) * state_words_;
   if (worlds_.size() < words) {
@@ -31,28 +52,48 @@ void Tree::draw_worlds(const void* state) {
   for (int i = first; i < first + candidates; ++i)
     counters_.rejected += static_cast<uint64_t>(game_.sample_world(state, seat, stream, world(i)));
   counters_.worlds += static_cast<uint64_t>(candidates);
-  if (weighted) {
-    double weights[kCandidates * kMaxWorlds];
-    for (int i = 0; i < candidates; ++i)
-      weights[i] =
-          static_cast<double>(settings_->evidence) * game_.world_evidence(world(first + i), seat);
-    resample(weights, candidates, stream);
+  candidates_ = weighted ? candidates : 0;
+  if (believes)
+    copy_position(world(0), world(first));
+  else if (weighted)
+    choose_worlds(nullptr, stream);
+  else if (below_ == Below::shared)
+    find_classes();
+}
+
+// Chooses the worlds among the candidates behind them, by evidence and by a belief where there is
+// one.
+void Tree::choose_worlds(const float* belief, Stream& stream) {
+  const int seat = game_.seat(world(num_worlds_));
+  double weights[kMostCandidates];
+  for (int i = 0; i < candidates_; ++i) {
+    const std::byte* candidate = world(num_worlds_ + i);
+    weights[i] = settings_->evidence > 0.0F ? static_cast<double>(settings_->evidence) *
+                                                  game_.world_evidence(candidate, seat)
+                                            : 0.0;
+    if (belief == nullptr) continue;
+    uint8_t holder[kMaxHidden];
+    game_.holders(candidate, seat, holder);
+    weights[i] +=
+        static_cast<double>(settings_->belief) * believed(holder, info_.hidden_things, belief);
   }
+  resample(weights, stream);
+  candidates_ = 0;
   if (below_ == Below::shared) find_classes();
 }
 
-// Chooses the worlds among the candidates behind them, by weights given as logarithms: systematic
-// resampling, which takes each candidate as often as its share says, give or take one.
-void Tree::resample(double* weights, int candidates, Stream& stream) {
-  const double most = *std::max_element(weights, weights + candidates);
-  for (int i = 0; i < candidates; ++i)
+// By weights given as logarithms: systematic resampling, which takes each candidate as often as its
+// share says, give or take one.
+void Tree::resample(double* weights, Stream& stream) {
+  const double most = *std::max_element(weights, weights + candidates_);
+  for (int i = 0; i < candidates_; ++i)
     weights[i] = std::isfinite(most) ? std::exp(weights[i] - most) : 1.0;
-  const double step = std::accumulate(weights, weights + candidates, 0.0) / num_worlds_;
+  const double step = std::accumulate(weights, weights + candidates_, 0.0) / num_worlds_;
   int chosen[kMaxWorlds];
   double reached = weights[0];
   double wanted = stream.uniform() * step;
   for (int i = 0, at = 0; i < num_worlds_; ++i, wanted += step) {
-    while (wanted >= reached && at + 1 < candidates) reached += weights[++at];
+    while (wanted >= reached && at + 1 < candidates_) reached += weights[++at];
     chosen[i] = at;
   }
   // Mixed, so that the copies of one candidate do not come one after the other.

@@ -44,8 +44,11 @@ def test_buffers_get_what_new_arrays_would_get(records):
 
 
 def test_buffers_begin_where_matrix_products_want_them():
-    for array in vars(row_buffers(GAME, 7)).values():
-        assert array.ctypes.data % 64 == 0
+    blob = _core.game("blob")
+    for rows in (row_buffers(GAME, 7), row_buffers(blob, 7, beliefs=True)):
+        full = [array for array in vars(rows).values() if array.size]
+        assert len(full) == (9 if rows.holder.size == 0 else 12)
+        assert all(array.ctypes.data % 64 == 0 for array in full)
 
 
 @pytest.mark.parametrize("name", ["observations", "legal", "offsets", "value", "searched"])

@@ -62,8 +62,14 @@ def uniform_judge(observation: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def fill(batch: LeafBatch, judge: Judge) -> None:
-    """Answers a batch row by row; a single value is the mover's, the other seat's its negative."""
+    """Answers a batch row by row; a single value is the mover's, the other seat's its negative.
+
+    A judge that is asked for beliefs has a method ``belief`` of an observation."""
     batch.values.fill(0.0)
+    if batch.beliefs is not None:
+        batch.beliefs.fill(np.nan)  # nobody may look where nothing was asked
+        for row in np.flatnonzero(batch.wanted).tolist():
+            batch.beliefs[row] = judge.belief(batch.observations[row])
     for row in np.flatnonzero(np.diff(batch.offsets)).tolist():
         begin, end = int(batch.offsets[row]), int(batch.offsets[row + 1])
         logits, value = judge(batch.observations[row])
@@ -129,7 +135,12 @@ class Drive:
             for player, settings in enumerate(self.players):
                 if settings.get("kind", "search") != "search":
                     continue
-                batch = LeafBatch.allocate(self.game, self.slots.rows, self.slots.legal_capacity)
+                batch = LeafBatch.allocate(
+                    self.game,
+                    self.slots.rows,
+                    self.slots.legal_capacity,
+                    self.slots.belief_size(player),
+                )
                 self.slots.bind(
                     group,
                     player,
@@ -138,6 +149,8 @@ class Drive:
                     batch.legal,
                     batch.offsets,
                     batch.players,
+                    batch.wanted,
+                    batch.beliefs,
                 )
                 self.batches[group, player] = batch
 
@@ -185,6 +198,16 @@ def random_games(count: int, seed: int = 5) -> dict[str, np.ndarray]:
     drive = Drive([{"kind": "random"}], [uniform_judge], seed=seed)
     seeds = [_core.derive_seed(seed, "episode", i) for i in range(count)]
     drive.schedule(seeds, [(0, 0)] * count)
+    drive.play()
+    return drive.slots.finished()
+
+
+def random_games_of(spec: str, count: int, seed: int) -> dict[str, np.ndarray]:
+    """The same of any game, in seats that a search takes over later."""
+    game = _core.game(spec)
+    drive = Drive([{"kind": "random"}], [uniform_judge], seed=seed, game=game)
+    seeds = [_core.derive_seed(seed, "episode", i) for i in range(count)]
+    drive.schedule(seeds, [(0,) * game.num_seats] * count)
     drive.play()
     return drive.slots.finished()
 

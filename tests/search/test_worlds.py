@@ -25,10 +25,14 @@ class SeatJudge:
         stream = np.random.Generator(np.random.PCG64(seed))
         self.logits = stream.normal(0, 1.5, (251, 66)).astype(np.float32)
         self.values = np.tanh(stream.normal(0, 0.7, (251, 8))).astype(np.float32)
+        self.beliefs = stream.normal(0, 1, (251, 52 * 8)).astype(np.float32)
 
     def __call__(self, observation):
         row = zlib.crc32(observation.tobytes()) % 251
         return self.logits[row], self.values[row]
+
+    def belief(self, observation):
+        return self.beliefs[zlib.crc32(observation.tobytes()) % 251]
 
 
 JUDGE = SeatJudge()
@@ -186,7 +190,15 @@ def test_the_others_reply_with_what_is_best_for_themselves():
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"information_sets": True}, {"rule": "gumbel"}, {"rule": "gumbel", "open_worlds": True}],
+    [
+        {},
+        {"information_sets": True},
+        {"rule": "gumbel"},
+        {"rule": "gumbel", "open_worlds": True},
+        {"belief": 1.0},
+        {"belief": 1.0, "evidence": 1.0, "information_sets": True},
+        {"belief": 2.0, "rule": "gumbel", "open_worlds": True, "max_inflight": 4},
+    ],
 )
 def test_the_cards_of_the_others_change_nothing(settings):
     """Rounds that differ in the others' cards alone: the first decision is the same to the bit."""

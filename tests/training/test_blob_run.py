@@ -14,7 +14,7 @@ from ludus.training.session import now_ms
 SETTINGS = (
     "model.hidden_dim=32",
     "model.num_blocks=1",
-    "search.budget=2",
+    "search.budget=3",
     "selfplay.games_per_iteration=32",
     "selfplay.games_growth=4",
     "selfplay.games_most=48",
@@ -30,6 +30,7 @@ SETTINGS = (
     "gating.rows=64",
     "evaluation.every=5",
     "evaluation.deals=8",
+    "evaluation.worlds=2",
     "evaluation.simulations=1",
     "evaluation.opponents=[first, random]",
     "runtime.unit_seconds=0.02",
@@ -60,7 +61,7 @@ def check(path, iterations):
     others = [unit for unit in range(1, iterations + 1) if unit % 5]
     assert found["cache"] == others[-4:]
     status = json.loads((path / "status.json").read_text())
-    assert (status["training_on"], status["search"]) == ("rounds", "2×2")
+    assert (status["training_on"], status["search"]) == ("rounds", "8×3")
     figures = status["figures"]
     assert figures["games"] == sum(min(48, 32 + 4 * i) for i in range(iterations))
     tau = 1.0 - 0.02 * min(10, iterations - 1)

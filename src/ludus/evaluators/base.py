@@ -10,12 +10,21 @@ import numpy as np
 from ludus.errors import NumericsError
 from ludus.evaluators.batch import LeafBatch
 
+NO_BELIEF = (
+    "a search with belief above 0 needs a network with a belief head: train one with "
+    "model.belief = true, or set belief to 0"
+)
+"""What is said where nobody can answer."""
+
 
 class Evaluator(Protocol):
     """Observations in, raw policy logits of legal actions and values of all seats out.
 
     Thread-safe for different batches at the same time. Whoever keeps answers (a cache) must key
     them by ``weights_id``: no answer outlives the weights that gave it.
+
+    One that also answers who may hold what is hidden has an attribute ``belief_size``, the numbers
+    of such an answer; where a batch has them it fills ``batch.beliefs`` in the rows wanted.
     """
 
     @property

@@ -33,6 +33,10 @@ class LeafBatch:
         values: f32[rows, seats], the answer: value for every seat, in seat order, in [-1, 1]; 0
             for seats that are not in play.
         num_actions: size of the action space.
+        wanted: u8[rows], 1 in rows whose answer needs a belief; None where the search asks for
+            none.
+        beliefs: f32[rows, belief_size], the answer in those rows: for each hidden thing a logit of
+            each holder, beside the logarithm of how many things it has; None likewise.
         cache: views of these arrays that an evaluator keeps, by its own key.
     """
 
@@ -44,6 +48,8 @@ class LeafBatch:
     logits: npt.NDArray[np.float32]
     values: npt.NDArray[np.float32]
     num_actions: int
+    wanted: npt.NDArray[np.uint8] | None = None
+    beliefs: npt.NDArray[np.float32] | None = None
     cache: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -62,13 +68,16 @@ class LeafBatch:
         return int(self.offsets[-1])
 
     @classmethod
-    def allocate(cls, game: GameShape, rows: int, legal_capacity: int) -> LeafBatch:
+    def allocate(
+        cls, game: GameShape, rows: int, legal_capacity: int, belief_size: int = 0
+    ) -> LeafBatch:
         """Make the arrays, all zero.
 
         Args:
             game: gives the sizes.
             rows: ``Slots.rows``, a multiple of 64.
             legal_capacity: ``Slots.legal_capacity``.
+            belief_size: ``Slots.belief_size`` of the player.
 
         Raises:
             ConfigError: rows that are no positive multiple of 64, or no capacity.
@@ -77,9 +86,13 @@ class LeafBatch:
             raise ConfigError(f"batch rows = {rows} must be a positive multiple of {ROW_MULTIPLE}")
         if legal_capacity <= 0:
             raise ConfigError(f"legal_capacity = {legal_capacity} of a batch must be at least 1")
-        return cls._zeros(
+        batch = cls._zeros(
             rows, game.observation_size, game.num_seats, legal_capacity, game.num_actions
         )
+        if belief_size:
+            batch.wanted = np.zeros(rows, np.uint8)
+            batch.beliefs = np.zeros((rows, belief_size), np.float32)
+        return batch
 
     @classmethod
     def _zeros(

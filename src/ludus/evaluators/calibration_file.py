@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ludus import reading
 from ludus.evaluators.backends import BACKENDS
 from ludus.evaluators.machine import core_count, cpu_flags
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # torch is loaded when a network is
     from ludus.nets import Network
 
 _VERSION = 1
+_LIMIT = 4 << 20
 _KEPT = 64
 """Newest calibrations in the file."""
 
@@ -96,7 +98,7 @@ def store(net: Network, rows: int, report: list[CalibrationRow]) -> None:
 
 def _entries() -> dict[str, Any]:
     try:
-        data = json.loads(calibration_path().read_text(encoding="utf-8"))
+        data = reading.parse_json(reading.read_regular(calibration_path(), _LIMIT))
     except (OSError, ValueError):
         return {}
     if not isinstance(data, dict) or data.get("version") != _VERSION:

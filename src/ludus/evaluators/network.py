@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from ludus import _core
 from ludus.errors import ConfigError, NumericsError
 from ludus.evaluators.backends import Program, Runner, find_backend
+from ludus.evaluators.base import NO_BELIEF
 from ludus.evaluators.batch import LeafBatch
+from ludus.evaluators.beliefs import Beliefs
 from ludus.nets import Network, Weights, arrays_of, check_arrays, digest_of
 
 
@@ -22,6 +24,7 @@ class _Loaded:
 
     weights_id: str
     program: Program
+    beliefs: Beliefs | None
     idle: dict[int, list[Runner]] = field(default_factory=dict)
 
     def take(self, rows: int) -> Runner:
@@ -103,13 +106,20 @@ class NetworkEvaluator:
         return other
 
     def _load(self, arrays: Weights) -> _Loaded:
-        return _Loaded(digest_of(arrays), self._backend.compile(self._net, arrays))
+        beliefs = Beliefs(self._net, arrays) if self._net.spec.belief else None
+        return _Loaded(digest_of(arrays), self._backend.compile(self._net, arrays), beliefs)
+
+    @property
+    def belief_size(self) -> int:
+        """Numbers that say who may hold what is hidden; 0: the network has no belief head."""
+        return self._net.spec.belief
 
     def evaluate(self, batch: LeafBatch) -> None:
         """Fill the batch's answer; see :class:`ludus.evaluators.Evaluator`.
 
         Raises:
             NumericsError: an output of the network is not finite.
+            ConfigError: a batch that asks for beliefs, of a network that has none.
             GameError: a batch whose legal actions, offsets or seats contradict each other.
         """
         net, loaded, rows = self._net, self._loaded, batch.observations.shape[0]
@@ -133,3 +143,8 @@ class NetworkEvaluator:
                 place="evaluation",
                 weights=loaded.weights_id[:12],
             )
+        if batch.beliefs is None:
+            return
+        if loaded.beliefs is None:
+            raise ConfigError(NO_BELIEF)
+        loaded.beliefs.fill(batch)

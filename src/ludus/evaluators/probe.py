@@ -14,9 +14,14 @@ from ludus.nets import GameShape
 _PROBE_SEED = 20261120
 
 
-def probe_batch(game: GameShape, rows: int) -> LeafBatch:
-    """The fixed batch: observations in [-1, 1), all actions legal, seats in turn."""
-    batch = LeafBatch.allocate(game, rows, rows * game.num_actions)
+def probe_batch(game: GameShape, rows: int, belief_size: int = 0) -> LeafBatch:
+    """The fixed batch: observations in [-1, 1), all actions legal, seats in turn.
+
+    With a ``belief_size`` every row asks for a belief.
+    """
+    batch = LeafBatch.allocate(game, rows, rows * game.num_actions, belief_size)
+    if batch.wanted is not None:
+        batch.wanted[...] = 1
     # Raw counter output and exact arithmetic: the same numbers with every version of numpy.
     raw = np.random.Philox(key=_PROBE_SEED).random_raw(batch.observations.size)
     numbers = (raw >> np.uint64(56)).astype(np.float32) / np.float32(128) - np.float32(1)
@@ -35,10 +40,12 @@ def probe_digest(evaluator: Evaluator, game: GameShape, rows: int) -> str:
         game: gives the sizes.
         rows: the batch shape that the run uses; other shapes may give other bits.
     """
-    batch = probe_batch(game, rows)
+    batch = probe_batch(game, rows, int(getattr(evaluator, "belief_size", 0)))
     evaluator.evaluate(batch)
     digest = hashlib.sha256(batch.logits.tobytes())
     digest.update(batch.values.tobytes())
+    if batch.beliefs is not None:
+        digest.update(batch.beliefs.tobytes())
     return digest.hexdigest()
 
 

@@ -189,6 +189,11 @@ class TimedEvaluator:
         return self.inner.weights_id
 
     @property
+    def belief_size(self) -> int:
+        """That of the inner evaluator; 0 of one that says nothing about what is hidden."""
+        return int(getattr(self.inner, "belief_size", 0))
+
+    @property
     def pending(self) -> int:
         """Batches that are being evaluated at this moment."""
         with self._lock:

@@ -3,10 +3,12 @@
     loss = cross-entropy(policy target, softmax over the legal actions of the logits)
          + value_weight  * (value - target)^2       target: result, mixed with the search's value
          + margin_weight * (margin - target)^2      target: tanh of the final margin in points
+         + belief_weight * cross-entropy(holder, softmax over the possible holders)
 
 With more than two seats, value and margin have a column for each and their terms are the mean over
 the seats in play; the other columns have no target and no gradient. The search's value is mixed
-into the mover's target alone: records keep it for nobody else.
+into the mover's target alone: records keep it for nobody else. The last term is that of a belief
+head, where a network has one (``learners/beliefs.py``).
 
 optimised by AdamW (Loshchilov and Hutter 2019). The candidate is a moving average of the weights.
 """
@@ -25,6 +27,7 @@ import torch
 from torch import Tensor
 
 from ludus.errors import ConfigError, NumericsError, VersionError
+from ludus.learners.beliefs import BeliefLoss, belief_loss, hidden_rows
 from ludus.learners.flat import FlatParameters
 from ludus.learners.losses import Losses, alphazero_losses
 from ludus.learners.settings import AlphaZeroSettings
@@ -69,12 +72,17 @@ class AlphaZeroLearner:
             settings: see there.
 
         Raises:
-            ConfigError: a margin loss without a margin head.
+            ConfigError: a margin or belief loss without a head for it.
         """
         if settings.margin_weight > 0.0 and not net.spec.margin:
             raise ConfigError(
                 f"training.margin_weight = {settings.margin_weight} needs a network with a margin "
                 "head"
+            )
+        if settings.belief_weight > 0.0 and not net.spec.belief:
+            raise ConfigError(
+                f"training.belief_weight = {settings.belief_weight} needs a network with a belief "
+                "head (model.belief = true)"
             )
         self.settings = settings
         self.net = net
@@ -151,13 +159,15 @@ class AlphaZeroLearner:
         """One update.
 
         Args:
-            rows: of update number ``self.update``.
+            rows: of update number ``self.update``; with holders where a belief is learned.
             report: whether to work out the metrics; the update is the same without.
 
         Returns:
             loss_total, loss_policy, loss_value, loss_margin (unweighted), entropy, target_entropy,
             kl (policy loss above its floor), policy_rows (rows with a policy target), lr,
-            grad_norm (before clipping); nothing unless asked to report.
+            grad_norm (before clipping), and where a belief is learned loss_belief and belief_gain
+            (nats a hidden thing, see :class:`~ludus.learners.beliefs.BeliefLoss`); nothing unless
+            asked to report.
 
         Raises:
             NumericsError: the loss or the gradient is not finite; weights, average and optimizer
@@ -167,11 +177,8 @@ class AlphaZeroLearner:
         with torch_threads(settings.threads):
             self._flat.gradient.zero_()
             observations = torch.from_numpy(rows.observations)
-            if settings.precision == "bf16":
-                with torch.autocast("cpu", torch.bfloat16):
-                    fused = self.net.fused(observations)
-            else:
-                fused = self.net.fused(observations)
+            with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
+                fused, belief = self._outputs(observations, rows, report=report)
             losses, gradient = alphazero_losses(
                 fused.float(),
                 rows,
@@ -185,18 +192,36 @@ class AlphaZeroLearner:
             total = losses.policy + settings.value_weight * losses.value
             if settings.margin_weight > 0.0:
                 total += settings.margin_weight * losses.margin
-            fused.backward(gradient.to(fused.dtype))  # type: ignore[no-untyped-call]
+            slopes: list[Tensor | None] = [gradient.to(fused.dtype)]
+            outputs = [fused]
+            if belief is not None:
+                total += settings.belief_weight * belief.loss.item()
+                outputs.append(settings.belief_weight * belief.loss)
+                slopes.append(None)
+            torch.autograd.backward(outputs, slopes)
             norm = self._flat.gradient.norm().item()
             if not (math.isfinite(total) and math.isfinite(norm)):
                 raise self._divergence(rows, total, norm)
             rate = self._rates.at(self.iteration_step, self.steps_target)
-            metrics = self._metrics(total, losses, norm, rate) if report else {}
+            metrics = self._metrics(total, losses, belief, norm, rate) if report else {}
             if norm > settings.grad_clip:
                 self._flat.gradient.mul_(settings.grad_clip / norm)
             self._apply(rate)
         return metrics
 
-    def _metrics(self, total: float, losses: Losses, norm: float, rate: float) -> dict[str, float]:
+    def _outputs(
+        self, observations: Tensor, rows: TrainingRows, *, report: bool
+    ) -> tuple[Tensor, BeliefLoss | None]:
+        """The fused output, and the loss of the belief where one is learned."""
+        if self.settings.belief_weight == 0.0:
+            return self.net.fused(observations), None
+        which = hidden_rows(rows)
+        fused, beliefs = self.net.with_belief(observations, which)
+        return fused, belief_loss(beliefs.float(), rows, which, gain=report)
+
+    def _metrics(
+        self, total: float, losses: Losses, belief: BeliefLoss | None, norm: float, rate: float
+    ) -> dict[str, float]:
         """Numbers of this update, refused where they are not finite."""
         metrics = {
             "loss_total": total,
@@ -210,6 +235,8 @@ class AlphaZeroLearner:
             "lr": rate,
         }
         metrics["kl"] = metrics["loss_policy"] - metrics["target_entropy"]
+        if belief is not None:
+            metrics |= {"loss_belief": belief.loss.item(), "belief_gain": belief.gain}
         for name, number in metrics.items():
             if not math.isfinite(number):
                 raise NumericsError(

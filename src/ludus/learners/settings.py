@@ -24,6 +24,8 @@ class AlphaZeroSettings:
         grad_clip: largest norm of the whole gradient.
         value_weight: of the value loss.
         margin_weight: of the margin loss; 0 leaves the margin head untrained.
+        belief_weight: of the belief's loss, in nats a hidden thing; 0 leaves a belief head
+            untrained.
         value_mix: share of the search's root value in the value target; 0 is the result alone.
             An iteration may be begun with another one.
         ema_decay: of the averaged weights per update; 0 takes the weights as they are. It begins
@@ -44,6 +46,7 @@ class AlphaZeroSettings:
     grad_clip: float = 1.0
     value_weight: float = 1.0
     margin_weight: float = 0.0
+    belief_weight: float = 0.0
     value_mix: float = 0.0
     ema_decay: float = 0.99
     optimizer_across_iterations: str = "fresh"
@@ -64,6 +67,7 @@ class AlphaZeroSettings:
             "grad_clip": (1e-9, 1e9),
             "value_weight": (0.0, 1e6),
             "margin_weight": (0.0, 1e6),
+            "belief_weight": (0.0, 1e6),
             "value_mix": (0.0, 1.0),
             "ema_decay": (0.0, 0.999999),
             "threads": (1, 1024),

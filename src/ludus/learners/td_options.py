@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from ludus import _core
+from ludus import _core, reading
 from ludus.errors import GameError, UserError
+
+_PATTERNS_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class TdOptions:
         if self.patterns == "standard":
             return _core.PatternSet.standard()
         try:
-            text = Path(self.patterns).read_text(encoding="utf-8")
+            text = reading.read_regular(self.patterns, _PATTERNS_LIMIT).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
             raise UserError(f"the pattern set {self.patterns} cannot be read: {why}") from None

@@ -1,7 +1,8 @@
 """The residual multi-layer perceptron: one trunk, one fused output layer.
 
 ``h = relu(W0 x + b0)``, then for every block ``h = h + relu(Wi h + bi)``, then one layer whose
-columns are policy logits, value, margin and zeros up to a multiple of 64.
+columns are policy logits, value, margin and zeros up to a multiple of 64. A belief head is a layer
+of its own beside that one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ludus.nets.network import OUTPUT_GAIN, Network, seeded_generator
-from ludus.nets.spec import GameShape, NetSpec
+from ludus.nets.spec import COLUMN_MULTIPLE, GameShape, NetSpec
 
 
 class ResidualMLP(Network):
@@ -38,6 +39,9 @@ class ResidualMLP(Network):
             nn.Linear(spec.hidden, spec.hidden, device=meta) for _ in range(spec.blocks)
         )
         self.output = nn.Linear(spec.hidden, self.columns, device=meta)
+        if spec.belief:
+            padded = -(-spec.belief // COLUMN_MULTIPLE) * COLUMN_MULTIPLE
+            self.belief = nn.Linear(spec.hidden, padded, device=meta)
         self.to_empty(device="cpu")
         self._fill(generator)
 
@@ -47,7 +51,7 @@ class ResidualMLP(Network):
             for layer in self.layers():
                 fan_in = layer.weight.shape[1]
                 gain = math.sqrt(2.0 / fan_in)
-                if layer is self.output:
+                if layer in (self.output, self.belief):
                     gain = OUTPUT_GAIN / math.sqrt(fan_in)
                 elif layer is not self.input:
                     gain /= math.sqrt(self.spec.blocks)
@@ -55,14 +59,25 @@ class ResidualMLP(Network):
                 layer.bias.zero_()
 
     def layers(self) -> list[nn.Linear]:
-        """All linear layers in the order of the computation."""
+        """All linear layers in the order of the computation, a belief head last."""
         inner = [block for block in self.blocks if isinstance(block, nn.Linear)]
-        return [self.input, *inner, self.output]
+        heads = [self.output] if self.belief is None else [self.output, self.belief]
+        return [self.input, *inner, *heads]
 
-    def fused(self, observations: Tensor) -> Tensor:
-        """Raw output columns; see :meth:`Network.fused`."""
+    def _trunk(self, observations: Tensor) -> Tensor:
         hidden = torch.relu(self.input(observations))
         for block in self.blocks:
             hidden = hidden + torch.relu(block(hidden))
-        result: Tensor = self.output(hidden)
+        return hidden
+
+    def fused(self, observations: Tensor) -> Tensor:
+        """Raw output columns; see :meth:`Network.fused`."""
+        result: Tensor = self.output(self._trunk(observations))
         return result
+
+    def with_belief(self, observations: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Fused output and beliefs; see :meth:`Network.with_belief`."""
+        if self.belief is None:
+            return super().with_belief(observations, rows)
+        hidden = self._trunk(observations)
+        return self.output(hidden), self.belief(hidden[rows])[:, : self.spec.belief]

@@ -34,6 +34,8 @@ class Network(nn.Module):
         observation_shape: of the game: planes, rows and columns on a board.
         value_columns: 1, or the number of seats when there are more than two.
         columns: of the fused output, a multiple of 64.
+        belief: the layer of the belief head, None without one. It is no part of the fused output:
+            it is asked about decisions alone, few rows of many.
     """
 
     def __init__(self, game: GameShape, spec: NetSpec) -> None:
@@ -51,6 +53,7 @@ class Network(nn.Module):
         self.value_columns = 1 if game.num_seats <= 2 else game.num_seats
         used = self.num_actions + self.value_columns * (2 if spec.margin else 1)
         self.columns = -(-used // COLUMN_MULTIPLE) * COLUMN_MULTIPLE
+        self.belief: nn.Linear | None = None
 
     @property
     def parameter_count(self) -> int:
@@ -67,6 +70,24 @@ class Network(nn.Module):
         Returns:
             f32[B, columns]; value and margin before their tanh.
         """
+
+    def with_belief(self, observations: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The fused output, and of some rows what the belief head says.
+
+        Args:
+            observations: f32[B, observation_size].
+            rows: i64[n], those whose hidden things are to be judged.
+
+        Returns:
+            f32[B, columns] as of :meth:`fused`; f32[n, spec.belief], for each hidden thing a logit
+            of each holder, to be added to the logarithm of how many things that holder has.
+
+        Raises:
+            ConfigError: a network without a belief head.
+        """
+        raise ConfigError(
+            f"this {self.spec.kind} of {observations.shape[1]} inputs has no belief head"
+        )
 
     def split(self, fused: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Take the heads apart.

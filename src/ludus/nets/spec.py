@@ -98,6 +98,11 @@ _RANGES = {
 }
 
 
+_OPTIONAL: dict[str, dict[str, type]] = {"residual_mlp": {"belief": int}}
+"""Fields that a description has only where they are not 0: what networks without that part were
+described as before there was one, and are still."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetSpec:
     """Shape of a network; what is needed, besides the game, to build it again.
@@ -114,6 +119,8 @@ class NetSpec:
         heads: transformer: of the attention, 1 to 64; a divisor of the width.
         tokens: transformer: how observations are cut; None for the other kinds.
         margin: whether there is a head for the score margin.
+        belief: MLP: numbers of the head that says who may hold what is hidden, the game's
+            ``belief_size``; 0 without one.
     """
 
     kind: str = "residual_mlp"
@@ -125,6 +132,7 @@ class NetSpec:
     heads: int = 2
     tokens: TokenLayout | None = None
     margin: bool = True
+    belief: int = 0
 
     def __post_init__(self) -> None:
         """Refuse shapes that cannot work.
@@ -141,6 +149,10 @@ class NetSpec:
             if name in _FIELDS[self.kind] and not (low <= value <= high and value % multiple == 0):
                 what = "lie between" if multiple == 1 else f"be a multiple of {multiple} between"
                 raise ConfigError(f"network {name} = {value} must {what} {low} and {high}")
+        if self.belief < 0:
+            raise ConfigError(f"network belief = {self.belief} must be at least 0")
+        if self.belief and "belief" not in _OPTIONAL.get(self.kind, {}):
+            raise ConfigError(f"a {self.kind} has no belief head: use kind residual_mlp")
         if self.kind == "token_transformer":
             if self.width % self.heads:
                 raise ConfigError(
@@ -153,8 +165,10 @@ class NetSpec:
                 )
 
     def as_json(self) -> dict[str, Any]:
-        """The fields that the kind has, as a JSON object."""
+        """The fields that the kind has, as a JSON object; optional ones where they are not 0."""
         found = {name: getattr(self, name) for name in _FIELDS[self.kind]}
+        optional = {name: getattr(self, name) for name in _OPTIONAL.get(self.kind, {})}
+        found |= {name: value for name, value in optional.items() if value}
         if self.tokens is not None and "tokens" in found:
             found["tokens"] = self.tokens.as_json()
         return found
@@ -172,6 +186,8 @@ class NetSpec:
         expected = _FIELDS.get(data["kind"])
         if expected is None:
             return cls(kind=data["kind"])  # raises, naming the kinds
+        optional = _OPTIONAL.get(data["kind"], {})
+        expected = expected | {name: kind for name, kind in optional.items() if name in data}
         if set(data) != set(expected):
             raise VersionError(
                 f"network description {data!r} must have exactly the fields {', '.join(expected)}"

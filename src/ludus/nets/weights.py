@@ -50,6 +50,7 @@ def build(
     width: int = 32,
     heads: int = 2,
     tokens: TokenLayout | None = None,
+    belief: int = 0,
     seed: int = 0,
 ) -> Network:
     """Make a network for a game.
@@ -67,6 +68,7 @@ def build(
         heads: ``token_transformer``: of the attention, a divisor of the width.
         tokens: ``token_transformer``: how observations are cut; the game's own layout
             (:attr:`ludus.games.GameEntry.tokens`).
+        belief: ``residual_mlp``: numbers of a belief head, the game's ``belief_size``; 0: none.
         seed: all weights follow from it.
 
     Raises:
@@ -83,6 +85,7 @@ def build(
         width=width,
         heads=heads,
         tokens=tokens if kind == "token_transformer" else None,
+        belief=belief,
     )
     return of_spec(game, spec, seed=seed)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 from ludus import _core
+from ludus.errors import ConfigError
 from ludus.evaluators import Evaluator, LeafBatch, UniformEvaluator, check_values
+from ludus.evaluators.base import NO_BELIEF
 from ludus.nets import GameShape
 from ludus.players.player import SearchPlayer
 
@@ -31,16 +33,24 @@ class Asking:
             group: of the slots.
             index: of the player in the slots.
             player: who answers.
+
+        Raises:
+            ConfigError: the search asks for beliefs, which the evaluator does not give.
         """
         self._slots, self._group, self._index = slots, group, index
         self._evaluator = player.evaluator
         self._batch: LeafBatch | None = None
         self._trusted = bool(getattr(_innermost(player.evaluator), "bounded", False))
         self.stage = "search"
+        belief_size = slots.belief_size(index)
+        if belief_size and not getattr(player.evaluator, "belief_size", 0):
+            raise ConfigError(f"player {player.name}: {NO_BELIEF}")
         if isinstance(player.evaluator, UniformEvaluator):
             slots.bind(group, index)
             return
-        batch = self._batch = LeafBatch.allocate(game, slots.rows, slots.legal_capacity)
+        batch = self._batch = LeafBatch.allocate(
+            game, slots.rows, slots.legal_capacity, belief_size
+        )
         slots.bind(
             group,
             index,
@@ -49,6 +59,8 @@ class Asking:
             batch.legal,
             batch.offsets,
             batch.players,
+            batch.wanted,
+            batch.beliefs,
         )
 
     def turn(self) -> tuple[int, float]:

@@ -32,7 +32,7 @@ _FROM_CONFIG = {
     "margin_weight": "margin_weight",
 }
 
-_FROM_CONFIG_HIDDEN = ("worlds", "open_worlds", "information_sets", "evidence")
+_FROM_CONFIG_HIDDEN = ("worlds", "open_worlds", "information_sets", "evidence", "belief")
 """Keys of the same section, the same for the slots, in games with hidden information."""
 """Keys of the section ``search`` of a run's configuration -> settings of the slots."""
 

@@ -91,6 +91,7 @@ SEARCH_OPTIONS: Mapping[str, str] = {
     "inflight": "simulations of one game that wait for evaluation",
     "worlds": "deals of the hidden cards that it searches, each with all simulations",
     "evidence": "how much what the others did weighs in the choice of worlds",
+    "belief": "how much the network's belief of who holds what weighs there",
 }
 """Options of every search."""
 
@@ -142,6 +143,7 @@ _NUMBERS: Mapping[str, tuple[str, float, float]] = {
     "fpu": ("fpu_reduction", 0.0, 2.0),
     "margin": ("margin_weight", 0.0, 1.0),
     "evidence": ("evidence", 0.0, 10.0),
+    "belief": ("belief", 0.0, 10.0),
 }
 _INTEGERS: Mapping[str, tuple[str, int, int]] = {
     "considered": ("considered", 1, 60000),

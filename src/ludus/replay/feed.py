@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ludus.replay.rows import TrainingRows, row_buffers
+from ludus.replay.rows import TrainingRows
 from ludus.replay.sampler import ReplaySampler
 
 
@@ -32,7 +32,7 @@ class RowFeed:
         self._batch_size = batch_size
         self._next = first
         self._end = first + count
-        self._buffers = [row_buffers(sampler.game, batch_size) for _ in range(2)]
+        self._buffers = [sampler.buffers(batch_size) for _ in range(2)]
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="rows")
         self._ahead: Future[TrainingRows] | None = None
 

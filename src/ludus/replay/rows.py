@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,10 @@ from ludus.errors import NumericsError
 
 _ALIGNMENT = 64
 """Bytes: matrix products choose their path by the alignment of what they read."""
+
+
+def _nothing() -> npt.NDArray[np.uint8]:
+    return np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,11 @@ class TrainingRows:
             ran.
         searched: u8[n], 0 where ``policy`` is uniform and must not be learned: no search ran, or
             one on the small budget of the playout cap.
+        holder: u8[n, things], who held each hidden thing, as the mover counts holders: seats to its
+            left, last nobody; ``_core.NOT_HIDDEN``: the mover saw it, or the row is seen with
+            nothing hidden. Empty, as are the next two, unless a belief is to be learned.
+        possible: u8[n, things], bit k: holder k could have held it by all that everybody saw.
+        held: u8[n, holders], how many hidden things each holder had.
     """
 
     observations: npt.NDArray[np.float32]
@@ -46,6 +55,9 @@ class TrainingRows:
     players: npt.NDArray[np.int32]
     root_value: npt.NDArray[np.float32]
     searched: npt.NDArray[np.uint8]
+    holder: npt.NDArray[np.uint8] = field(default_factory=_nothing)
+    possible: npt.NDArray[np.uint8] = field(default_factory=_nothing)
+    held: npt.NDArray[np.uint8] = field(default_factory=_nothing)
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -60,14 +72,21 @@ def _aligned(shape: tuple[int, ...], kind: type[np.generic]) -> npt.NDArray[Any]
     return room[skip : skip + count].view(kind).reshape(shape)
 
 
-def row_buffers(game: _core.Game, count: int) -> TrainingRows:
+def row_buffers(game: _core.Game, count: int, *, beliefs: bool = False) -> TrainingRows:
     """Room for rows of a game, to be filled again and again.
 
     Args:
         game: gives the sizes.
         count: rows; ``legal`` and ``policy`` have as many entries as these can need at most.
+        beliefs: with room for who holds what is hidden.
     """
     values = (count, game.num_seats) if game.num_seats > 2 else (count,)
+    things = game.belief_size // _core.HOLDERS
+    hidden = {
+        name: _aligned((count, width), np.uint8)
+        for name, width in (("holder", things), ("possible", things), ("held", _core.HOLDERS))
+        if beliefs
+    }
     return TrainingRows(
         observations=_aligned((count, game.observation_size), np.float32),
         legal=_aligned((count * game.max_legal,), np.int32),
@@ -78,6 +97,7 @@ def row_buffers(game: _core.Game, count: int) -> TrainingRows:
         players=_aligned((count,), np.int32),
         root_value=_aligned((count,), np.float32),
         searched=_aligned((count,), np.uint8),
+        **hidden,
     )
 
 

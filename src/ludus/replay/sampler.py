@@ -35,6 +35,7 @@ class ReplaySampler:
         q_spread: float = 0.2,
         target_temperature: float = 1.0,
         open_worlds: bool = False,
+        beliefs: bool = False,
     ) -> None:
         """Prepare the window.
 
@@ -48,15 +49,20 @@ class ReplaySampler:
             q_spread: likewise.
             target_temperature: tau: policy targets are raised to 1 / tau and normalised.
             open_worlds: every other row is seen with nothing hidden, as the search sees worlds.
+            beliefs: rows say who held what was hidden.
 
         Raises:
-            ConfigError: an empty window, or plies_per_game below 1.
+            ConfigError: an empty window, plies_per_game below 1, or beliefs in a game that does not
+                say who may hold what is hidden.
             ValueError: a temperature that is not above 0.
         """
         if not len(window):
             raise ConfigError("there is no game in the replay to learn from")
         if plies_per_game < 1:
             raise ConfigError(f"replay.plies_per_game = {plies_per_game} must be at least 1")
+        if beliefs and not game.belief_size:
+            raise ConfigError(f"beliefs are for games that hide who holds what, unlike {game.name}")
+        self.beliefs = beliefs
         self.game = game
         self.window = window
         self.plies_per_game = plies_per_game
@@ -76,6 +82,10 @@ class ReplaySampler:
         """
         return self._picker.pick(update, batch_size)
 
+    def buffers(self, batch_size: int) -> TrainingRows:
+        """Room for so many rows, to be filled again and again."""
+        return row_buffers(self.game, batch_size, beliefs=self.beliefs)
+
     def rows(
         self, update: int, batch_size: int, *, into: TrainingRows | None = None
     ) -> TrainingRows:
@@ -84,12 +94,12 @@ class ReplaySampler:
         Args:
             update: number of the update since the run's birth, >= 0.
             batch_size: rows.
-            into: buffers to fill, as of ``row_buffers(game, batch_size)``; the answer is a view of
-                them. New ones by default.
+            into: buffers to fill, as of :meth:`buffers`; the answer is a view of them. New ones by
+                default.
 
         Raises:
             ValueError: a record that contradicts the rules.
         """
         games, plies = self.picks(update, batch_size)
-        buffers = row_buffers(self.game, batch_size) if into is None else into
+        buffers = self.buffers(batch_size) if into is None else into
         return fill_rows(self._decoder, games, plies, buffers)

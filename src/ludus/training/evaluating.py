@@ -125,9 +125,7 @@ class EvaluatePhase:
             openings=session.entry.match_openings(),
         )
         seed = _core.derive_seed(session.settings.run.seed, "episode", _SEEDS_AT)
-        champion = session.opponent(
-            session.champion, "champion", settings.simulations, opening=name == "first"
-        )
+        champion = session.opponent(session.champion, "champion", settings, opening=name == "first")
         if name == SOLITAIRE:
             games = settings.solitaire_games + settings.solitaire_games % 2
             return solitaire(session.entry, champion, "champion", games, seed, how)
@@ -157,9 +155,7 @@ class EvaluatePhase:
             model = session.first if name == "first" else _previous(session)
             assert model is not None
             self._players[name] = {"unit": model.unit, "sha256": model.ref.sha256}
-            return session.opponent(
-                model, name, session.settings.evaluation.simulations, opening=True
-            )
+            return session.opponent(model, name, session.settings.evaluation, opening=True)
         player, identity = identify(name, session.entry)
         self._players[name] = {"key": identity.key}
         return player
@@ -242,6 +238,7 @@ class EvaluatePhase:
                 "sha256": champion.ref.sha256,
             },
             simulations=session.settings.evaluation.simulations,
+            worlds=session.settings.evaluation.worlds,
             results={name: self._kept(name, result) for name, result in self._results.items()},
             finished_ms=now_ms(),
             seconds=self._seconds + time.monotonic() - self._started,

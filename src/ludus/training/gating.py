@@ -83,12 +83,8 @@ class GatePhase:
         seed = _core.derive_seed(
             session.settings.run.seed, "episode", _SEEDS_AT + session.iteration
         )
-        candidate = session.opponent(
-            session.candidate, "candidate", settings.simulations, opening=True
-        )
-        champion = session.opponent(
-            session.champion, "champion", settings.simulations, opening=True
-        )
+        candidate = session.opponent(session.candidate, "candidate", settings, opening=True)
+        champion = session.opponent(session.champion, "champion", settings, opening=True)
         self._players = (candidate, champion)
         how = MatchSettings(
             lanes=max(1, min(session.lanes, settings.groups)),

@@ -17,9 +17,12 @@ from ludus.players import Player
 from ludus.runs import ObjectRef, Run
 from ludus.training.needs import Needs
 from ludus.training.phases import Phase
-from ludus.training.settings import Settings
+from ludus.training.settings import EvaluationSettings, GatingSettings, Settings
 
 Weights = dict[str, npt.NDArray[Any]]
+
+Effort = EvaluationSettings | GatingSettings
+"""Says with how many simulations and worlds a match is played."""
 
 
 @dataclass(frozen=True)
@@ -120,15 +123,13 @@ class Learned(ABC):
         """
 
     @abstractmethod
-    def opponent(
-        self, model: Model, name: str, simulations: int | None, *, opening: bool = False
-    ) -> Player:
+    def opponent(self, model: Model, name: str, effort: Effort, *, opening: bool = False) -> Player:
         """A model as a player, in evaluation settings.
 
         Args:
             model: weights.
             name: for reports.
-            simulations: a decision, where there is a tree; None for those of self-play.
+            effort: simulations and worlds of a decision, where there is a tree.
             opening: draw the moves of the first plies (``gating.opening_plies``).
         """
 

@@ -19,6 +19,18 @@ _REJECTIONS = 3
 """With ``after_rejection: candidate``, every so many in a row lead back to the champion."""
 
 
+_KEPT = (
+    "loss_total",
+    "loss_policy",
+    "loss_value",
+    "loss_margin",
+    "loss_belief",
+    "belief_gain",
+    "entropy",
+)
+"""Losses that a record of the iteration keeps; those of a belief only where one is learned."""
+
+
 class TrainPhase:
     """Updates over the window that self-play left, frozen for the phase."""
 
@@ -88,6 +100,7 @@ class TrainPhase:
             q_spread=settings.search.q_spread,
             target_temperature=self._tau,
             open_worlds=settings.search.open_worlds,
+            beliefs=learner.settings.belief_weight > 0.0,
         )
         self._feed = RowFeed(
             sampler,
@@ -225,8 +238,4 @@ class TrainPhase:
 
 
 def _losses_of(losses: Mapping[str, float]) -> dict[str, float]:
-    return {
-        name: losses[name]
-        for name in ("loss_total", "loss_policy", "loss_value", "loss_margin", "entropy")
-        if name in losses
-    }
+    return {name: losses[name] for name in _KEPT if name in losses}

@@ -41,6 +41,9 @@ class TrainingSettings(Section):
     )
     weight_decay: float = Field(1e-4, ge=0, description="Decoupled decay (AdamW).")
     aux_margin_lambda: float = Field(0.5, ge=0, description="Weight of the margin's loss.")
+    belief_weight: float = Field(
+        0.1, ge=0, description="Weight of the belief's loss, in nats a hidden card (model.belief)."
+    )
     value_weight: float = Field(1.0, ge=0, description="Weight of the value's loss.")
     value_mix: Schedule = Field(
         Schedule(kind="constant", clock="iteration", start=0.0),

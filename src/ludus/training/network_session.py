@@ -22,6 +22,7 @@ from ludus.replay import EDGE_BYTES, PLY_BYTES, ReplaySchema, ReplayStore
 from ludus.runs import ObjectRef, Run
 from ludus.training import beginnings, fingerprint
 from ludus.training.derived import make_learner, make_network, search_settings
+from ludus.training.learned import Effort
 from ludus.training.needs import Needs
 from ludus.training.phases import Phase
 from ludus.training.session import Model, Session, Weights, store_model
@@ -192,12 +193,14 @@ class NetworkSession(Session):
         )
 
     def opponent(
-        self, model: Model, name: str, simulations: int | None, *, opening: bool = False
+        self, model: Model, name: str, effort: Effort, *, opening: bool = False
     ) -> SearchPlayer:
         """A model with the run's search."""
         settings = search_settings(self.settings, self.rules)
-        if simulations is not None:
-            settings["simulations"] = [simulations]
+        if effort.simulations is not None:
+            settings["simulations"] = [effort.simulations]
+        if "worlds" in settings and effort.worlds is not None:
+            settings["worlds"] = effort.worlds
         settings = evaluation_settings(settings)
         if opening:
             settings["temperature"] = [1.0] * self.settings.gating.opening_plies + [0.0]

@@ -66,6 +66,13 @@ class SearchSettings(Section):
         description="How much what the others did weighs in the choice of worlds; 0: all that the "
         "rules allow are equally likely.",
     )
+    belief: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="How much the network's belief of who holds which card weighs in the choice of "
+        "worlds, beside evidence (model.belief); 0: it is not asked.",
+    )
     full_fraction: float = Field(
         1.0,
         gt=0,

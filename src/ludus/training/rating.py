@@ -43,9 +43,10 @@ class _Names:
         self._keys[longer] = key
         return longer
 
-    def champion(self, model: Mapping[str, Any], simulations: int | None) -> str:
-        """Name of a champion with a budget of its own."""
-        budget = "" if simulations is None else f":sims={simulations}"
+    def champion(self, model: Mapping[str, Any], evaluate: Mapping[str, Any]) -> str:
+        """Name of a champion, with the evaluation's own simulations and worlds."""
+        own = (("sims", evaluate.get("simulations")), ("worlds", evaluate.get("worlds")))
+        budget = "".join(f":{name}={number}" for name, number in own if number is not None)
         return self.of(f"champion-{model['unit']}{budget}", str(model["sha256"]))
 
 
@@ -67,16 +68,13 @@ def _meetings(
         model = evaluate.get("model")
         if model is None:
             continue
-        simulations = evaluate.get("simulations")
-        own = names.champion(model, simulations)
+        own = names.champion(model, evaluate)
         for spec, result in (evaluate.get("results") or {}).items():
             who = result.get("player")
             if who is None or not any(result.get(key) for key in kept):
                 continue
             other = (
-                names.champion(who, simulations)
-                if "unit" in who
-                else names.of(spec, str(who["key"]))
+                names.champion(who, evaluate) if "unit" in who else names.of(spec, str(who["key"]))
             )
             meeting = (frozenset((own, other)), result["seeds_hash"])
             if own == other or meeting in seen:

@@ -61,6 +61,11 @@ class ModelSettings(_Section):
     )
     num_blocks: int = Field(2, ge=0, le=64, description="Residual blocks after the input layer.")
     margin_head: bool = Field(True, description="Whether a head predicts the final score margin.")
+    belief: bool = Field(
+        False,
+        description="Whether a head predicts who holds which hidden card (residual_mlp; games with "
+        "hidden cards only).",
+    )
 
 
 class GatingSettings(_Section):
@@ -120,6 +125,9 @@ class GatingSettings(_Section):
     )
     simulations: int | None = Field(
         None, ge=0, le=60000, description="Simulations a decision; null: those of self-play."
+    )
+    worlds: int | None = Field(
+        None, ge=1, le=256, description="Worlds a decision; null: search.worlds, unscaled."
     )
     rows: int = Field(
         64, ge=64, le=8192, multiple_of=64, description="Batch of a network in matches."
@@ -197,6 +205,13 @@ class EvaluationSettings(_Section):
         le=60000,
         json_schema_extra=_may_change(),
         description="Simulations a decision; null: those of self-play.",
+    )
+    worlds: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        json_schema_extra=_may_change(),
+        description="Worlds a decision; null: search.worlds, unscaled.",
     )
     solitaire_games: int = Field(
         200,
@@ -295,5 +310,7 @@ class Settings(_Section):
             )
         if self.search.margin_weight > 0.0 and not self.model.margin_head:
             raise ValueError("search.margin_weight above 0 needs model.margin_head = true")
+        if self.search.belief > 0.0 and not self.model.belief:
+            raise ValueError("search.belief above 0 needs model.belief = true")
         check_alerts(self)
         return self

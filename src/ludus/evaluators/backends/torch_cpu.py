@@ -48,9 +48,14 @@ def dtype_of(precision: Precision) -> torch.dtype:
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
-def mlp_layers(net: Network, arrays: Weights) -> list[Layer]:
-    """(weight [out, in], bias) of all linear layers, float32 copies, in order."""
-    names = ["input", *(f"blocks.{i}" for i in range(net.spec.blocks)), "output"]
+def compile_belief(net: Network, arrays: Weights) -> Program:
+    """The belief head of an MLP behind its trunk, in float32: what it answers are its numbers."""
+    return _MlpF32(net, arrays, "belief")
+
+
+def mlp_layers(net: Network, arrays: Weights, head: str = "output") -> list[Layer]:
+    """(weight [out, in], bias) of all linear layers up to a head, float32 copies, in order."""
+    names = ["input", *(f"blocks.{i}" for i in range(net.spec.blocks)), head]
     return [
         (torch.tensor(arrays[f"{name}.weight"]), torch.tensor(arrays[f"{name}.bias"]))
         for name in names
@@ -68,8 +73,8 @@ def observations_of(batch: LeafBatch) -> Tensor:
 class _MlpF32:
     """Layers with weights [in, out]."""
 
-    def __init__(self, net: Network, arrays: Weights) -> None:
-        self._layers = [(w.t().contiguous(), b) for w, b in mlp_layers(net, arrays)]
+    def __init__(self, net: Network, arrays: Weights, head: str = "output") -> None:
+        self._layers = [(w.t().contiguous(), b) for w, b in mlp_layers(net, arrays, head)]
 
     def runner(self, rows: int) -> Runner:
         return _MlpF32Runner(self._layers, rows)
