@@ -1,5 +1,6 @@
 """The run picker and the form of settings."""
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -229,6 +230,25 @@ def test_an_empty_folder_waits_for_a_run(run: Path, tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, Dashboard))
 
     drive(look, None, root=root, every=0.1)
+
+
+@pytest.mark.parametrize("pauses", range(3))
+@pytest.mark.parametrize("screen", ["run", "runs", "form"])
+def test_leaving_while_a_screen_opens_is_quiet(run: Path, screen: str, pauses: int) -> None:
+    """It is mounted without its widgets where the monitor closes first."""
+
+    async def look(app: MonitorApp, pilot) -> None:
+        match screen:
+            case "run":
+                app.open_run(run)
+            case "runs":
+                app.choose_run()
+            case "form":
+                app.edit(None, None)
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+
+    drive(look, None, root=run.parent)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (40, 12)])

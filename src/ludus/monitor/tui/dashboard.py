@@ -130,6 +130,8 @@ class Dashboard(Screen[None]):
     def on_mount(self) -> None:
         """Begin to look."""
         self.app.last_view = self.view
+        if not self._composed:
+            return  # the monitor is closing, and closed before the panels came
         self._arrange()
         self.pane.focus()
         self._draw()
@@ -138,8 +140,14 @@ class Dashboard(Screen[None]):
 
     def on_resize(self) -> None:
         """Another size may be another layout."""
-        self._arrange()
-        self._draw()
+        if self._composed:
+            self._arrange()
+            self._draw()
+
+    @property
+    def _composed(self) -> bool:
+        """Whether the widgets are there; a monitor that closes may mount a screen without them."""
+        return len(self.query(Pane)) == len(PANES)
 
     @property
     def pane(self) -> Pane:
@@ -172,7 +180,7 @@ class Dashboard(Screen[None]):
         self._draw()
 
     def _draw(self) -> None:
-        if not self.is_mounted or not self.is_current or not self.query("#title"):
+        if not self.is_mounted or not self.is_current or not self._composed:
             return  # not there yet, or somebody leaves while a look is under way
         view, (width, height) = self.view.aged(time.time()), self.app.size
         self.query_one("#title", Lines).show([title_line(view, width)])
