@@ -18,8 +18,10 @@ from ludus.cli import main as cli
 from ludus.errors import RunError
 from ludus.games import get_game
 from ludus.monitor.after import after_training
+from ludus.monitor.cells import cell
 from ludus.monitor.folders import KEPT, report_folders
 from ludus.monitor.inspect.stored import newest_of
+from ludus.monitor.inspect.tables import as_csv
 from ludus.monitor.report import read_run, render, report_document, write_report
 from ludus.runs import Run
 from ludus.training.birth import open_session
@@ -431,3 +433,10 @@ def test_a_live_run_can_be_reported_by_the_command(capsys, copy):
         code, out, _ = ludus(capsys, "report", copy)
     assert code == 0
     assert "reports/latest" in out
+
+
+def test_a_text_is_one_cell_of_one_line_and_no_formula():
+    assert [cell(text) for text in ("a\r=1\nb", "=1", "-1")] == ["a =1 b", "'=1", "'-1"]
+    assert [cell(value) for value in (-1, None, 0.5)] == [-1, None, 0.5]
+    table = as_csv(["name"], [{"name": "a\r=1"}, {"name": "@x"}])
+    assert list(csv.reader(io.StringIO(table))) == [["name"], ["a =1"], ["'@x"]]

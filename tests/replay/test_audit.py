@@ -1,5 +1,7 @@
 """Tripwires on data: every fault gives its sentence, and sound games give none."""
 
+import math
+
 import numpy as np
 import pytest
 from tests.replay.test_replay import SCHEMA, Disk, filled, play
@@ -346,6 +348,17 @@ def test_a_favoured_seat_is_a_warning(games):
     )
     finding = only([f for f in found.findings if f.tripwire != "calibration"], "side_imbalance")
     assert finding.text.startswith("seat 0 has a mean result of +0.850 over 40 games, ")
+
+
+def test_a_seat_that_always_loses_is_a_warning_with_finite_figures(games):
+    # Its error is 0: a figure that was infinite could not be stored, and paused the run.
+    records = games["puct"]
+    returns = np.tile(np.array([-1.0, 0.0], np.float32), (40, 1))
+    returns[:3, 1] = 1.0
+    found = audit_results(GAME, GameRecords({**records.columns, "returns": returns}))
+    finding = only([f for f in found.findings if f.tripwire == "side_imbalance"], "side_imbalance")
+    assert "seat 0 has a mean result of -1.000 over 40 games, the same in each: " in finding.text
+    assert all(map(math.isfinite, finding.figures.values()))
 
 
 def test_games_that_all_end_alike_are_a_warning(games):

@@ -39,6 +39,8 @@ class FaultyOs:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if self.crashed:
+                if name == "close":  # the kernel does it for the dead
+                    real(*args)
                 raise Crash
             if name in self.only:
                 self.calls.append(name)

@@ -220,6 +220,10 @@ def test_fallback_is_loud_and_keeps_what_it_rejects(
         assert any(name.endswith("manifests/000004.json") for name in moved)
         if victim != "manifest" and damage != "missing":
             assert any(name.endswith(path) for name in moved)
+        # Whatever cannot be read, no file that came with it is taken for garbage.
+        shard = {"replay/shard_000002.safetensors", "replay/shard_000002.json"}
+        for name in shard - ({path} if damage == "missing" else set()):
+            assert any(other.endswith(name) for other in moved)
         # The same names can be used again for the work done anew.
         commit(again, 2)
         assert again.manifest.sequence == 4
@@ -272,6 +276,24 @@ def test_newer_version_is_refused_and_nothing_changes(run: Run) -> None:
     )
     with Run.open(run.path, write=True) as again:
         check(again, 0)
+
+
+def test_newer_index_is_refused_and_nothing_changes(run: Run) -> None:
+    commit(run, 0)
+    index = run.put_index("replay", (), {})
+    newer = json.loads((run.path / index.path).read_bytes()) | {"format_version": 2}
+    ref = run.put_file("state/newer.json", canonical_json(newer))
+    run.put_object("learner", weights(1), {})
+    manifest = run.manifest.successor(
+        sequence=3, progress={}, objects={"replay": ref}, counters={}, logs={},
+        elapsed_seconds=1.0, incarnation="x", permanent=(), good=True,
+    )  # fmt: skip
+    run.store.put_manifest("000003.json", manifest.encode())
+    run.close()
+    before = snapshot(run.path)
+    with pytest.raises(VersionError, match=r"format_version 2, .* reads 1"):
+        Run.open(run.path, write=True)
+    assert snapshot(run.path) == before
 
 
 def test_manifest_of_another_run_is_rejected(run: Run, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 from tests.runs.helpers import FAILING, Crash, FaultyOs, check, commit, new_run
 
 from ludus.errors import RunError, RunLockedError
-from ludus.runs import DurabilityError, Run, SaveError, SavePolicy, lock_holder, objects
+from ludus.runs import DurabilityError, Run, SaveError, SavePolicy, layout, lock_holder, objects
 from ludus.runs.lock import RunLock
 
 Install = Callable[..., FaultyOs]
@@ -182,6 +182,28 @@ def test_what_cannot_be_read_now_is_not_rejected(
     with Run.open(model, write=True) as run:
         check(run, 2)
         assert run.notices == []
+
+
+def test_a_folder_that_cannot_be_listed_is_no_damage(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(run, 0)
+    real = os.listdir
+
+    def refuse(path: object) -> list[str]:
+        if str(path).endswith("/state"):
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(path)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(layout.os, "listdir", refuse)
+    commit(run, 1)  # it is made; nothing is collected
+    run.close()
+    with pytest.raises(RunError, match=r"/state cannot be listed: Too many open files"):
+        Run.open(run.path, write=True)
+    monkeypatch.undo()
+    with Run.open(run.path, write=True) as again:
+        check(again, 1)
+        assert again.notices == []
 
 
 def test_eio_of_fsync_is_never_tried_again(run: Run, faulty_os: Install) -> None:

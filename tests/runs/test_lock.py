@@ -1,8 +1,14 @@
 """The lock of a run belongs to one process."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+from tests.runs.helpers import new_run
+
+from ludus.errors import RunLockedError
 from ludus.runs import lock_holder
 
 FORKING = """
@@ -33,3 +39,30 @@ def test_a_forked_child_does_not_keep_the_lock(tmp_path):
     finally:
         process.stdin.close()
         process.stdout.close()
+
+
+HOLDING = """
+import sys
+from tests.runs.helpers import new_run
+with new_run(__import__("pathlib").Path(sys.argv[1])):
+    print("made", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_who_comes_too_late_to_a_birth_is_told_who_was_first(tmp_path):
+    # Eight starts at once: those that had found no run said only that there is one now.
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, str(tmp_path / "run")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{root / 'src'}:{root}"},
+    )
+    try:
+        assert process.stdout.readline() == "made\n"
+        with pytest.raises(RunLockedError, match=f"in use by process {process.pid} on"):
+            new_run(tmp_path / "run")
+    finally:
+        process.communicate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,28 @@ def test_many_records_are_cheap(tmp_path: Path) -> None:
         for number in range(2000):
             run.metrics.append("train_step", step=number, loss=0.1)
         assert run.metrics.lines == 2001
+
+
+def test_lines_of_a_failed_flush_are_written_again(
+    run: Run, faulty_os: Callable[..., FaultyOs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel drops what it could not write, and the next flush would say success."""
+    commit(run, 0)
+    run.metrics.append("note", text="precious")
+    path = run.path / "logs/metrics.ndjson"
+    before = path.read_bytes()
+    faulty = faulty_os(1, errno.ENOSPC, only=("fsync",))
+    with pytest.raises(SaveError, match="could not flush"):
+        run.metrics.sync()
+    path.write_bytes(before[:-20] + bytes(20))  # what a disk may be left with
+    run.metrics.append("note", text="later")
+    flushed: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(faulty, "fsync", lambda fd: flushed.append(real(fd) or fd), raising=False)
+    position = run.metrics.sync()
+    assert path.read_bytes().startswith(before)
+    assert position.offset == path.stat().st_size
+    assert [record.get("text") for record in read_ndjson(path)[0]][-2:] == ["precious", "later"]
+    run.metrics.append("note", text="last")
+    assert len(flushed) == 1
+    assert read_ndjson(path)[1] == 0

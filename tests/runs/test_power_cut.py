@@ -7,12 +7,10 @@ to be seen: without it the first would prove nothing.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -20,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.runs.disks import KINDS, Disk
 from tests.runs.helpers import check, new_run
 
 from ludus.errors import LudusError
@@ -27,14 +26,12 @@ from ludus.runs import Run
 
 pytestmark = pytest.mark.slow
 
-# _IOR('X', 125, u32) with the flag "do not flush the journal", as xfstests uses it.
-_SHUTDOWN, _NO_LOG_FLUSH = 0x8004587D, 2
-
 _WRITER = """
 import os, sys
 sys.path[:0] = sys.argv[4:]
 if sys.argv[3] == "broken":
     os.fsync = lambda descriptor: None
+from tests.runs.disks import KINDS, Disk
 from tests.runs.helpers import commit
 from ludus.runs import Run
 with Run.open(sys.argv[1], write=True) as run, open(sys.argv[2], "a", buffering=1) as acks:
@@ -45,45 +42,16 @@ with Run.open(sys.argv[1], write=True) as run, open(sys.argv[2], "a", buffering=
 """
 
 
-class Disk:
-    """A small ext4 in a file, that can lose power."""
-
-    def __init__(self, folder: Path) -> None:
-        self._image, self.path = folder / "disk.img", folder / "mount"
-        self.path.mkdir()
-        with self._image.open("wb") as file:
-            file.truncate(96 << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", self._image], check=True)
-        self.mount()
-
-    def mount(self) -> None:
-        subprocess.run(["mount", "-o", "loop", self._image, self.path], check=True)
-
-    def cut(self) -> None:
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.ioctl(descriptor, _SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
-        finally:
-            os.close(descriptor)
-
-    def unmount(self) -> None:
-        for _ in range(100):
-            if subprocess.run(["umount", self.path], stderr=subprocess.DEVNULL).returncode == 0:
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"{self.path} stays busy")
-
-
 @pytest.fixture
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
-    if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
-        pytest.skip("needs root and mkfs.ext4")
+    if KINDS[0].missing is not None:
+        pytest.skip(KINDS[0].missing)
     try:
         made = Disk(tmp_path_factory.mktemp("power"))
     except subprocess.CalledProcessError as error:
         pytest.skip(f"no loop mounts here: {error}")
     yield made
-    subprocess.run(["umount", made.path], check=False)
+    made.remove()
 
 
 def cut_and_look(disk: Disk, acks: Path, kind: str, rng: random.Random, idle: bool) -> int:

@@ -414,6 +414,17 @@ def test_another_budget_is_another_opponent():
     assert len(rates["random"]) == 3
 
 
+def test_an_opponent_stays_the_same_once_its_entry_was_read_from_a_file():
+    history = [entry(number, win_rate=0.5 + 0.01 * number) for number in range(4)]
+    for one in history:
+        one["evaluate"]["results"]["random"]["player"] = {"unit": 0, "sha256": "ab"}
+    resumed = [*json.loads(json.dumps(history[:2], sort_keys=True)), *history[2:]]
+    assert win_rates(resumed) == win_rates(history)
+    assert len(win_rates(history)["random"]) == 4
+    history[3]["evaluate"]["worlds"] = 8
+    assert len(win_rates(history)["random"]) == 1
+
+
 def test_false_alarms_of_health():
     """40 looks at each of 40 runs of pure noise: how many say anything."""
     rng = np.random.default_rng(7)

@@ -93,6 +93,12 @@ CASES = [
         "training.aux_margin_lambda=0.1",
     ),
     (
+        ["training.belief_weight=0.2"],
+        "belief_weight",
+        "no belief head",
+        "model.belief=true",
+    ),
+    (
         ["training.audit_entropy=0.1", "training.audit_games=0"],
         "audit_entropy",
         "nothing is audited",

@@ -44,3 +44,18 @@ def test_a_command_leaves_a_log_of_its_trainer(tmp_path, json_output):
     assert saved["bytes"] == (path / saved["path"]).stat().st_size
     assert saved["seconds"] > 0
     assert kinds.count("game_stats") == 3
+
+
+def test_a_run_that_cannot_be_made_is_one_sentence():
+    """There is no log yet, and nobody is helped by a traceback."""
+    done = subprocess.run(
+        command("train", "othello", "--run", "/proc/self/run", "--games", "10"),
+        env=environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "ludus: SaveError: could not make /proc/self/run: No such file or directory\n"
+    )

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ludus import reading
 from ludus.arena.pairings import ResultTable, quarters_scores
 from ludus.errors import CorruptError, RunError, RunLockedError, VersionError
 from ludus.runs import SaveError, replace_file
@@ -29,6 +30,7 @@ SCHEMA = "ludus_ladder_v1"
 FILE = "reports/ladder.json"
 LOCK = "reports/ladder.lock"
 _TRIES = 3
+_FILE_LIMIT = 64 << 20
 
 
 @dataclass
@@ -157,6 +159,9 @@ class LadderDocument:
                 if pairing.seeds != len(pairing.quarters) + pairing.copies:
                     raise ValueError("a pairing whose pairs and seeds do not agree")
                 found.pairings[pairing.a, pairing.b] = pairing
+            texts = [one for entry in found.players.values() for one in (entry.key, entry.label)]
+            if not all(isinstance(text, str) for text in texts):
+                raise ValueError("a player whose key or label is no text")
             found.ratings = data["ratings"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CorruptError(f"{where} is no ladder: {error}") from error
@@ -200,10 +205,12 @@ class LadderFile:
             RunError: the ladder of another run.
         """
         try:
-            data = json.loads(self.path.read_text(encoding="utf-8"))
+            data = reading.parse_json(reading.read_regular(self.path, _FILE_LIMIT))
         except FileNotFoundError:
             return LadderDocument(run_id, game, rules_id, seed)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
             raise CorruptError(
                 f"{self.path} is no JSON ({error}): move it away to begin a new ladder"
             ) from error

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ludus import _core
+from ludus import _core, reading
 from ludus.errors import CorruptError, UserError, VersionError
 
 SCHEMA = "ludus_seed_set_v1"
+_FILE_LIMIT = 64 << 20
 """Identifier of the file format."""
 
 FOLDER = Path("seeds")
@@ -152,10 +153,12 @@ class SeedSet:
             CorruptError, VersionError: as in :meth:`from_json`.
         """
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = reading.parse_json(reading.read_regular(path, _FILE_LIMIT))
         except FileNotFoundError as error:
             raise UserError(f"there is no seed set {path}") from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise UserError(f"seed set {path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
             raise CorruptError(f"seed set {path} is no JSON: {error}") from error
         return cls.from_json(data, f"seed set {path}")
 

@@ -210,7 +210,8 @@ def _read_game(variant: Variant, reader: Reader) -> BlobRecord:
     state = variant.rules.initial()
     while state.kind != "terminal":
         if reader.done:
-            more = f", which has {len(variant.rounds(Table.of(state).players))}" * bool(rounds)
+            # Nobody is at the table before the first deal.
+            more = f", which has {len(variant.rounds(Table.of(state).players))}" if rounds else ""
             raise reader.error(f"round {len(rounds) + 1} of the game is missing{more}")
         deal, state = reader.deal(variant, state, len(rounds) + 1)
         start = Table.of(state)

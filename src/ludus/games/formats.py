@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ludus.errors import GameError, UserError
+from ludus.reading import read_regular
+
+_LARGEST = 256 << 20
+"""Bytes of a file of game records; all of its games are held at once."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def read_bytes(path: Path) -> bytes:
         UserError: it cannot be read; the sentence names it.
     """
     try:
-        return path.read_bytes()
+        return read_regular(path, _LARGEST)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from None
 

@@ -17,6 +17,7 @@ from ludus.logs.facility import (
     log_warning_to_stderr,
     set_json_output,
     set_level,
+    to_file,
 )
 from ludus.logs.run_log import LOGS_KEPT, new_log, redirect_stderr
 
@@ -34,4 +35,5 @@ __all__ = [
     "redirect_stderr",
     "set_json_output",
     "set_level",
+    "to_file",
 ]

@@ -159,6 +159,11 @@ def configure(
     logging.captureWarnings(file is not None)
 
 
+def to_file() -> bool:
+    """Whether lines go to a file now."""
+    return any(isinstance(handler, FileHandler) for handler in _handlers)
+
+
 def set_level(level: Level | str) -> None:
     """Change the least level that is written, while running.
 

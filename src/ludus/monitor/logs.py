@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ludus import reading
 from ludus.monitor.series import Series
 from ludus.runs import NdjsonReader
 
@@ -165,7 +166,7 @@ class Curves:
 def _line_start(path: Path, back: int) -> int:
     """Offset of the first whole line of the last `back` bytes; 0 for a shorter file."""
     try:
-        with open(path, "rb") as file:
+        with reading.open_regular(path) as file:
             size = file.seek(0, 2)
             if size <= back:
                 return 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_LIMIT = 1 << 20
+from ludus import reading
+
+_LIMIT = 1 << 17
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -18,12 +19,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     Mappings are entered to the last level, so a schedule is ``selfplay.temperature.start`` and so
     on; those of names that are no settings (kinds of decisions) are too.
     """
-    import yaml
-
     try:
-        with open(path, "rb") as file:
-            tree = yaml.safe_load(file.read(_LIMIT))
-    except (OSError, yaml.YAMLError, UnicodeError, RecursionError):
+        tree = reading.parse_yaml(reading.read_regular(path, _LIMIT), _LIMIT)
+    except (OSError, ValueError):
         return {}
     flat: dict[str, Any] = {}
     _flatten(tree, "", flat)
@@ -55,8 +53,7 @@ def seen_from_here(run: Path) -> bool:
     A lock is not seen through sshfs; the lock file says which machine's process took it last.
     """
     try:
-        with open(run / "run.lock", "rb") as file:
-            host = json.loads(file.read(4096) or b"{}").get("host")
+        host = reading.parse_json(reading.read_regular(run / "run.lock", 4096) or b"{}").get("host")
     except (OSError, ValueError, AttributeError):
         return True
     return host is None or host == socket.gethostname()

@@ -137,17 +137,25 @@ def _seats(records: GameRecords, limits: AuditLimits) -> Audit:
             )
         )
         return found
-    seat = int(np.argmax(np.abs(off)))
+    # Where players differ in number, a seat may have had a handful of games.
+    judged = [seat for seat in range(seats) if len(played[seat]) >= _ENOUGH_GAMES]
+    if not judged:
+        return found
+    seat = max(judged, key=lambda one: abs(off[one]))
     units = abs(off[seat]) / errors[seat] if errors[seat] > 0 else math.inf
     if units > limits.imbalance_errors and abs(off[seat]) > limits.imbalance:
+        figures = {"seat": float(seat), "mean": float(means[seat])}
+        far = "the same in each"
+        if math.isfinite(units):  # what is stored must be a number
+            figures["errors"] = float(units)
+            far = f"{units:.1f} standard errors from its share"
         found.findings.append(
             Finding(
                 "side_imbalance",
                 "warning",
-                f"seat {seat} has a mean result of {means[seat]:+.3f} over {games} games, "
-                f"{units:.1f} standard errors from its share: the game favours a seat, or seats "
-                "are mixed up",
-                figures={"seat": float(seat), "mean": float(means[seat]), "errors": float(units)},
+                f"seat {seat} has a mean result of {means[seat]:+.3f} over {len(played[seat])} "
+                f"games, {far}: the game favours a seat, or seats are mixed up",
+                figures=figures,
             )
         )
     return found

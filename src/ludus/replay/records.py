@@ -268,7 +268,11 @@ class GameRecords:
         refuse_plies(columns["action"] >= game.num_actions, "has an action outside the game")
         refuse_plies(columns["seat"] >= game.num_seats, "has a seat outside the game")
         refuse_plies(~(np.abs(columns["root_value"]) <= 1), "has a root value outside [-1, 1]")
-        refuse_plies(~(columns["q_variance"] >= 0), "has a variance of Q that is no number >= 0")
+        variance = columns["q_variance"]
+        refuse_plies(
+            ~((variance >= 0) & np.isfinite(variance)), "has a variance of Q that is no number >= 0"
+        )
+        refuse_plies(~np.isfinite(columns["temperature"]), "has a temperature that is not finite")
         refuse_plies(
             (columns["flags"] & 1 != 0) & (columns["edges"] == 0),
             "is marked as searched, but has no edges",

@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
-from ludus.errors import CorruptError, RunError
+from ludus import reading
+from ludus.errors import CorruptError, RunError, RunLockedError
 from ludus.runs import layout
-from ludus.runs.lock import RunLock
+from ludus.runs.lock import RunLock, lock_holder
 from ludus.runs.manifest import Manifest, manifest_name
 from ludus.runs.objects import ObjectRef, SaveError, fsync_directory, replace_file
 from ludus.runs.schema import SchemaIds
@@ -92,6 +93,7 @@ def require_free(path: Path) -> None:
     """Refuse a directory that is a run already, or holds files that no killed creation left.
 
     Raises:
+        RunLockedError: somebody trains that run; the sentence names the process.
         RunError: as one sentence.
     """
     if not path.exists():
@@ -99,6 +101,9 @@ def require_free(path: Path) -> None:
     if not path.is_dir():
         raise RunError(f"{path} exists and is no directory: name another run directory")
     if layout.is_run(path):
+        holder = lock_holder(path)
+        if holder is not None and holder.pid != os.getpid():  # of two births, the other was first
+            raise RunLockedError(f"{path} is a run already, and in use by {holder}")
         raise RunError(f"{path} is a run already: train again to continue it, or use --new")
     ours = {Path(name).parts[0] for name in layout.SUBDIRECTORIES} | set(layout.FILES)
     foreign = [name for name in sorted(os.listdir(path)) if name not in ours and name[0] != "."]
@@ -126,8 +131,8 @@ def read_config(path: Path, manifest: Manifest) -> dict[str, Any]:
     """
     data = ObjectStore(path).read(manifest.config["resolved"], _CONFIG_LIMIT)
     try:
-        config = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
+        config = reading.parse_yaml(data, _CONFIG_LIMIT)
+    except ValueError as error:
         raise CorruptError(f"{path / layout.RESOLVED} cannot be parsed: {error}") from error
     if not isinstance(config, dict):
         raise CorruptError(f"{path / layout.RESOLVED} holds no settings")

@@ -79,14 +79,12 @@ def list_checkpoints(run: str | Path) -> list[CheckpointEntry]:
     """All checkpoints of a run from oldest to newest, by sequence number, never by file time.
 
     Those with an unreadable header come first, with the reason in ``error``.
+
+    Raises: RunError: a folder cannot be listed now.
     """
     entries: list[CheckpointEntry] = []
     for where, folder in _FOLDERS:
-        try:
-            names = sorted(os.listdir(Path(run) / folder))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for name in names:
+        for name in layout.names_in(Path(run) / folder):
             if name.endswith(".ckpt") and not name.startswith("."):
                 entry = _entry(Path(run), where, f"{folder}/{name}")
                 if entry is not None:

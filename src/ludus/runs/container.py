@@ -247,6 +247,10 @@ def _parse_header(descriptor: int, path: Path) -> CheckpointHeader:
     meta, described = document.get("meta"), document.get("tensors")
     if not isinstance(meta, dict) or not isinstance(described, dict):
         raise CorruptError(f"the header of {path} lacks meta or tensors")
+    # What is decompressed is held in memory: no more than the arrays take.
+    arrays = safetensors_files.described_bytes(described, f"the header of {path}")
+    if not 0 <= plain_size - arrays <= 8 + safetensors_files.HEADER_LIMIT:
+        raise CorruptError(f"{path} promises {plain_size} bytes of arrays that take {arrays}")
     return CheckpointHeader(
         meta=meta,
         tensors=described,

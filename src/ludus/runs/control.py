@@ -29,6 +29,8 @@ _FOREIGN = re.compile(
 _SETTLE_SECONDS = 0.25
 # A file that is no signal at all (a picture, a log) is not told of line by line.
 _TOLD_LINES = 5
+# Each line becomes a file. Nobody writes so many by hand.
+_MOST_LINES = 1000
 
 
 @dataclass(frozen=True)
@@ -238,10 +240,13 @@ class ControlReader:
         except RunError as error:
             self._refuse(path, str(error))
             return []
+        lines = [line for line in lines if line.strip()]
         without_file: list[Command] = []
         refused = 0
-        for number, line in enumerate(line for line in lines if line.strip()):
+        for number, line in enumerate(lines):
             try:
+                if number >= _MOST_LINES:
+                    raise RunError(f"{layout.SIGNAL} has more than {_MOST_LINES} lines")
                 command = parse_signal(line)
             except RunError as error:
                 refused += 1

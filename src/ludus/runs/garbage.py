@@ -11,12 +11,32 @@ from ludus.logs import get_logger
 from ludus.runs import layout
 from ludus.runs.manifest import Manifest, manifest_name, read_manifest
 from ludus.runs.objects import ObjectRef
-from ludus.runs.store import ObjectStore
+from ludus.runs.store import ObjectStore, neighbour_of
 
 KEEP_MANIFESTS = 8
 """So many of the newest commits are kept."""
 
 _LOG = get_logger("runs")
+
+
+def collectable(run: Path) -> Iterable[str]:
+    """Files that are removed when no kept commit reaches them; promoted champions never are.
+
+    Raises: RunError: a folder cannot be listed now.
+    """
+    for folder in (layout.STATE, layout.REPLAY, layout.MODELS):
+        names = layout.names_in(run / folder)
+        present = set(names)
+        for name in names:
+            if name.startswith(".") or (folder == layout.MODELS and name.startswith("champion-")):
+                continue
+            stem, suffix = os.path.splitext(name)
+            if folder != layout.STATE and suffix == ".json":
+                # A neighbour goes with its file, and alone if that is missing.
+                if f"{stem}.safetensors" not in present:
+                    yield f"{folder}/{name}"
+                continue
+            yield f"{folder}/{name}"
 
 
 class Collector:
@@ -63,7 +83,8 @@ class Collector:
 
         Returns: path and size in bytes of each file removed. A failed removal only warns.
 
-        Raises: SaveError, DurabilityError: a damaged manifest could not be moved to quarantine.
+        Raises: SaveError, DurabilityError: a damaged manifest could not be moved to quarantine;
+        RunError: a folder cannot be listed now, or a manifest not be read.
         """
         manifests = self._manifests(newest)
         kept = self._kept(manifests)
@@ -79,7 +100,7 @@ class Collector:
             self._known.pop(sequence, None)
         for sequence in kept:
             self._reached |= self._reaches(manifests[sequence])
-        for path in self._collectable():
+        for path in collectable(self._run):
             if not (path in lingering or self.reachable(path)):
                 self._remove(path, removed)
         return removed
@@ -123,26 +144,6 @@ class Collector:
             known = self._cache[manifest.sequence] = (manifest.incarnation, paths)
         return known[1]
 
-    def _collectable(self) -> Iterable[str]:
-        for folder in (layout.STATE, layout.REPLAY, layout.MODELS):
-            try:
-                names = sorted(os.listdir(self._run / folder))
-            except FileNotFoundError:
-                continue
-            present = set(names)
-            for name in names:
-                if name.startswith(".") or (
-                    folder == layout.MODELS and name.startswith("champion-")
-                ):
-                    continue
-                stem, suffix = os.path.splitext(name)
-                if folder != layout.STATE and suffix == ".json":
-                    # A neighbour goes with its file, and alone if that is missing.
-                    if f"{stem}.safetensors" not in present:
-                        yield f"{folder}/{name}"
-                    continue
-                yield f"{folder}/{name}"
-
     def _remove(self, path: str, removed: list[tuple[str, int]]) -> None:
         full = self._run / path
         try:
@@ -154,7 +155,6 @@ class Collector:
             _LOG.warning(f"could not remove {full}: {error.strerror}", event="removal_failed")
             return
         removed.append((path, size))
-        if not path.startswith((layout.STATE, layout.MANIFESTS)) and path.endswith(".safetensors"):
-            neighbour = f"{os.path.splitext(path)[0]}.json"
-            if self._exists(neighbour):
-                self._remove(neighbour, removed)
+        neighbour = neighbour_of(path)
+        if neighbour is not None and self._exists(neighbour):
+            self._remove(neighbour, removed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -46,12 +47,26 @@ FILES = (LOCK, CONFIG, RESOLVED, STATUS, SUMMARY, SIGNAL, DRAFT)
 _MANIFEST = re.compile(r"^(\d{6,})\.json$")
 
 
-def manifest_numbers(run: Path) -> list[int]:
-    """Sequence numbers of the manifests on disk, ascending; empty if there is no run."""
+def names_in(directory: Path) -> list[str]:
+    """Names in a directory, in order; none if there is no such directory.
+
+    Raises:
+        RunError: it cannot be listed now, which says nothing about what is in it.
+    """
     try:
-        names = [entry.name for entry in (run / MANIFESTS).iterdir()]
+        return sorted(os.listdir(directory))
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise RunError(f"{directory} cannot be listed: {error.strerror or error}") from error
+
+
+def manifest_numbers(run: Path) -> list[int]:
+    """Sequence numbers of the manifests on disk, ascending; empty if there is no run.
+
+    Raises: RunError: they cannot be listed now.
+    """
+    names = names_in(run / MANIFESTS)
     return sorted(int(match[1]) for name in names if (match := _MANIFEST.fullmatch(name)))
 
 

@@ -14,7 +14,7 @@ from ludus.runs.objects import read_file
 from ludus.runs.recovery import newest_readable
 from ludus.runs.status import read_status
 
-_SUMMARY_LIMIT = 256 << 20
+_SUMMARY_LIMIT = 64 << 20
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from ludus.errors import RunError, RunLockedError
 from ludus.runs import layout
-from ludus.runs.objects import SaveError, read_file
+from ludus.runs.objects import SaveError, close_quietly, read_file
 
 # A reader that asks whether the run is in use holds the lock for microseconds, and a process that
 # was killed may take a moment to die: a short patience keeps both from failing a start.
 _PATIENCE_SECONDS = 0.3
+_LOOKING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,12 @@ class RunLock:
                 if time.monotonic() < deadline:
                     time.sleep(0.02)
                     continue
-                os.close(descriptor)
+                close_quietly(descriptor)
                 holder = _read_holder(run)
                 name = str(holder) if holder is not None else "another process"
                 raise RunLockedError(f"the run {run} is in use by {name}") from None
             except OSError as error:
-                os.close(descriptor)
+                close_quietly(descriptor)
                 raise SaveError(
                     f"{path} cannot be locked ({error.strerror}): use a file system with flock"
                 ) from error
@@ -114,7 +115,7 @@ class RunLock:
             descriptor, self._descriptor = self._descriptor, -1
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, 0)
-            os.close(descriptor)
+            close_quietly(descriptor)  # an error says nothing about the lock, which is gone
 
 
 _HELD: weakref.WeakSet[RunLock] = weakref.WeakSet()
@@ -134,7 +135,7 @@ def lock_holder(run: Path) -> Holder | None:
     A holder that did not introduce itself yet has pid 0.
     """
     try:
-        descriptor = os.open(run / layout.LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(run / layout.LOCK, _LOOKING)
     except OSError:
         return None
     try:
@@ -142,5 +143,5 @@ def lock_holder(run: Path) -> Holder | None:
     except BlockingIOError:
         return _read_holder(run) or Holder(0, "unknown", "unknown")
     finally:
-        os.close(descriptor)
+        close_quietly(descriptor)
     return None

@@ -16,6 +16,7 @@ from ludus.runs.ndjson import NdjsonLog, Watcher, whole_length
 from ludus.runs.objects import (
     NewFile,
     SaveError,
+    close_quietly,
     fsync_directory,
     fsync_file,
     open_regular,
@@ -51,16 +52,16 @@ class RunLogs:
 
         Returns: a sentence for each log that was found shorter than the commit says.
 
-        Raises: SaveError, DurabilityError.
+        Raises: SaveError, DurabilityError; RunError: the logs cannot be listed now.
         """
         notices: list[str] = []
-        on_disk = {path.stem for path in (self._run / layout.LOGS).glob("*.ndjson")}
+        on_disk = {path.stem for path in self._files()}
         known = {name for name in {*on_disk, *manifest.logs} if _NAME.fullmatch(name)}
         for name in sorted({*known, *_ALWAYS}):
             position = manifest.logs.get(name, _EMPTY)
             path = self._path(name)
             size = os.lstat(path).st_size if os.path.lexists(path) else 0
-            keep = whole_length(path, position.offset) if size else 0
+            keep = self._whole_length(path, position.offset) if size else 0
             if keep < position.offset:
                 notices.append(
                     f"{path.name} holds {keep} whole bytes of the {position.offset} that were "
@@ -86,7 +87,7 @@ class RunLogs:
 
         Raises: SaveError, DurabilityError.
         """
-        for path in sorted((self._run / layout.LOGS).glob("*.ndjson")):
+        for path in self._files():
             name = path.stem
             if name == "events" or _NAME.fullmatch(name) is None:
                 continue
@@ -113,7 +114,7 @@ class RunLogs:
         except OSError as error:
             raise SaveError(f"could not read {path}: {error.strerror}") from error
         finally:
-            os.close(source)
+            close_quietly(source)
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
@@ -154,6 +155,16 @@ class RunLogs:
         for log in self._open.values():
             log.close()
         self._open.clear()
+
+    def _whole_length(self, path: Path, limit: int) -> int:
+        try:
+            return whole_length(path, limit)
+        except (FileNotFoundError, RunError) as error:
+            raise SaveError(f"could not heal {path}: {error}") from error
+
+    def _files(self) -> list[Path]:
+        folder = self._run / layout.LOGS
+        return [folder / name for name in layout.names_in(folder) if name.endswith(".ndjson")]
 
     def _path(self, name: str) -> Path:
         return self._run / layout.LOGS / f"{name}.ndjson"

@@ -9,8 +9,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ludus.errors import CorruptError, RunError
+from ludus.reading import open_regular, read_regular
 from ludus.runs.jsonio import strict_json
-from ludus.runs.tensors import decode
+from ludus.runs.tensors import decode, require_header
+
+_ABOUT_LIMIT = 4 << 20
 
 _ROLES = ("champion", "tables")
 """First parts of the names of files that hold champions."""
@@ -62,9 +65,13 @@ def read_model(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         CorruptError: it is damaged, or not the file that the one beside it describes.
     """
     try:
-        data = path.read_bytes()
         beside = path.with_suffix(".json")
-        said = strict_json(beside.read_bytes(), str(beside)) if beside.is_file() else {}
+        said = (
+            strict_json(read_regular(beside, _ABOUT_LIMIT), str(beside)) if beside.is_file() else {}
+        )
+        with open_regular(path) as file:
+            require_header(file, str(path))
+            data = file.read()
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
     digest = said.get("sha256")

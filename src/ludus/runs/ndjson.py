@@ -7,6 +7,7 @@ parse.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import time
@@ -16,13 +17,24 @@ from typing import Any
 
 import msgspec
 
+from ludus import reading
+from ludus.errors import RunError
 from ludus.runs.jsonio import plain
 from ludus.runs.manifest import LogPosition
-from ludus.runs.objects import SaveError, fsync_file, write_all
+from ludus.runs.objects import (
+    SaveError,
+    close_quietly,
+    fsync_file,
+    open_regular,
+    pwrite_all,
+    unreadable,
+    write_all,
+)
 
 _EVENT = re.compile(r"^[a-z][a-z0-9_]*$")
 _ENVELOPE = ("event", "ts_ms", "run_id", "v", "git_hash", "config_hash", "step")
 _READ_SIZE = 1 << 20
+_LONGEST_LINE = 4 << 20
 
 
 Watcher = Callable[[str, Mapping[str, Any]], None]
@@ -61,7 +73,10 @@ class NdjsonLog:
         self._envelope = dict(envelope)
         self._steps = dict(position.steps)
         self._encoder = msgspec.json.Encoder(enc_hook=plain)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._unflushed = bytearray()  # what was written since the last flush, and whether
+        self._doubtful = False  # a flush failed since, after which nobody knows what the disk has
+        # Without waiting for a reader, should somebody have put a pipe there.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         try:
             self._descriptor = os.open(path, flags, 0o644)
             self._size = os.fstat(self._descriptor).st_size
@@ -131,33 +146,64 @@ class NdjsonLog:
                 raise SaveError(f"{self._path} has a torn line: {error.strerror}") from error
             raise SaveError(f"could not write to {self._path}: {error.strerror}") from error
         self._size += len(line)
+        self._unflushed += line
 
     def sync(self) -> LogPosition:
         """Flush the log to the disk; returns how far it reaches.
 
+        After a flush that failed the lines are written again before the next one, and the old
+        descriptor is not used any more: it would say success, whatever became of them.
+
         Raises: SaveError, DurabilityError.
         """
-        fsync_file(self._descriptor, self._path)
+        if self._doubtful:
+            self._write_again()
+        try:
+            fsync_file(self._descriptor, self._path)
+        except SaveError:
+            self._doubtful = True
+            raise
+        self._unflushed.clear()
         return LogPosition(self._size, self.lines, dict(self._steps))
+
+    def _write_again(self) -> None:
+        start = self._size - len(self._unflushed)
+        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            descriptor = os.open(self._path, flags)
+            try:
+                pwrite_all(descriptor, self._unflushed, start)
+                fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+            except OSError:
+                close_quietly(descriptor)
+                raise
+        except OSError as error:
+            raise SaveError(f"could not write to {self._path}: {error.strerror}") from error
+        close_quietly(self._descriptor)
+        self._descriptor, self._doubtful = descriptor, False
 
     def close(self) -> None:
         """Close the file. May be called twice."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
-            os.close(descriptor)
+            close_quietly(descriptor)  # a commit flushed all that it vouches for
 
 
 def whole_length(path: Path, limit: int) -> int:
-    """Bytes of `path`, of its first `limit`, up to and with the last newline."""
-    with open(path, "rb") as file:
-        end = min(limit, os.fstat(file.fileno()).st_size)
+    """Bytes of `path`, of its first `limit`, up to and with the last newline; raises RunError."""
+    descriptor = open_regular(path)
+    try:
+        end = min(limit, os.fstat(descriptor).st_size)
         while end > 0:
             start = max(0, end - _READ_SIZE)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
+            newline = os.pread(descriptor, end - start, start).rfind(b"\n")
             if newline >= 0:
                 return start + newline + 1
             end = start
+    except OSError as error:
+        raise unreadable(path, error) from error
+    finally:
+        close_quietly(descriptor)
     return 0
 
 
@@ -182,7 +228,7 @@ class NdjsonReader:
     def poll(self) -> Iterator[dict[str, Any]]:
         """The records that were completed since last time. A line without newline waits."""
         try:
-            file = open(self._path, "rb")  # noqa: SIM115 (closed below; absence is normal)
+            file = reading.open_regular(self._path)  # closed below; absence is normal
         except FileNotFoundError:
             return
         with file:
@@ -195,7 +241,8 @@ class NdjsonReader:
             if self.offset and file.read(1) != b"\n":  # cut, and grown again since
                 self.offset, self.restarts = 0, self.restarts + 1
                 file.seek(0)
-            for line in file:
+            # Nothing is read behind a line that no writer would write: it may have no end.
+            while line := file.readline(_LONGEST_LINE):
                 if not line.endswith(b"\n"):
                     return
                 self.offset += len(line)
@@ -218,6 +265,11 @@ def read_ndjson(path: str | Path) -> tuple[list[dict[str, Any]], int]:
     """All whole records of a log, and the number of lines that were skipped.
 
     An unterminated last line is being written and is neither.
+
+    Raises: RunError: the log cannot be read.
     """
     reader = NdjsonReader(path)
-    return list(reader.poll()), reader.bad
+    try:
+        return list(reader.poll()), reader.bad
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}") from error

@@ -139,6 +139,14 @@ def write_all(descriptor: int, data: Buffer) -> int:
     return done
 
 
+def pwrite_all(descriptor: int, data: Buffer, offset: int) -> None:
+    """Write all of `data` at a place, however many short writes that takes."""
+    view = memoryview(data).cast("B")
+    done = 0
+    while done < len(view):
+        done += os.pwrite(descriptor, view[done:], offset + done)
+
+
 class NewFile:
     """A file in the making. Leaving the ``with`` block without :meth:`place` discards it.
 
@@ -166,10 +174,8 @@ class NewFile:
 
     def patch(self, offset: int, data: bytes) -> None:
         """Overwrite bytes written before. :meth:`sha256` then no longer speaks of the file."""
-        done = 0
         with _reporting("write", self._temporary):
-            while done < len(data):
-                done += os.pwrite(self._descriptor, data[done:], offset + done)
+            pwrite_all(self._descriptor, data, offset)
 
     def sha256(self) -> str:
         """Digest of all that :meth:`write` got, in hex."""
@@ -296,10 +302,10 @@ def sweep_temporary_files(directories: Iterable[Path]) -> list[str]:
     """Remove temporary files of killed writers; only under the lock, when no writer is alive."""
     removed: list[str] = []
     for directory in directories:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # swept again at the next start
             for name in sorted(os.listdir(directory)):
                 if _TEMPORARY.fullmatch(name):
-                    with contextlib.suppress(OSError):  # swept again at the next start
+                    with contextlib.suppress(OSError):
                         os.unlink(directory / name)
                         removed.append(name)
     return removed
@@ -347,13 +353,14 @@ def read_file(path: Path, limit: int) -> bytes:
     """
     descriptor = open_regular(path)
     try:
+        size = os.fstat(descriptor).st_size
         with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(limit + 1)
+            data = b"" if size > limit else file.read(limit + 1)
     except OSError as error:
         raise unreadable(path, error) from error
     finally:
         close_quietly(descriptor)
-    if len(data) > limit:
+    if max(size, len(data)) > limit:
         raise CorruptError(f"{path} is larger than {limit} bytes, the most such a file may have")
     return data
 

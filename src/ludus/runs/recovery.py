@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ludus.errors import CorruptError, VersionError
 from ludus.runs import layout
+from ludus.runs.garbage import collectable
 from ludus.runs.manifest import Manifest, manifest_name, read_manifest
-from ludus.runs.store import ObjectStore
+from ludus.runs.store import ObjectStore, is_index, neighbour_of
 
 
 @dataclass(frozen=True)
@@ -156,9 +157,8 @@ def settle(path: Path, store: ObjectStore, found: Found) -> list[str]:
     kept |= store.reaches(found.manifest.objects.values())
     notices: list[str] = []
     for entry in found.rejected:
-        only: set[str] = set()
-        if entry.manifest is not None:
-            only = store.reaches(entry.manifest.objects.values()) - kept
+        only = _reached(path, store, entry.manifest) - kept
+        only |= {beside for file in only if (beside := neighbour_of(file)) is not None}
         # The manifest goes last: should this be interrupted, it is rejected again next time.
         name = f"{layout.MANIFESTS}/{manifest_name(entry.sequence)}"
         moved = store.quarantine([*sorted(only), name], f"commit{entry.sequence}")
@@ -167,6 +167,19 @@ def settle(path: Path, store: ObjectStore, found: Found) -> list[str]:
             f"file(s) moved to quarantine/; going on from commit {found.manifest.sequence}"
         )
     return notices
+
+
+def _reached(path: Path, store: ObjectStore, manifest: Manifest | None) -> set[str]:
+    """What a rejected commit may have reached: all there is, if nobody can say what it named."""
+    if manifest is None:
+        return set(collectable(path))
+    named = store.reaches(manifest.objects.values())
+    try:
+        for ref in filter(is_index, manifest.objects.values()):
+            store.get_index(ref)
+    except CorruptError:
+        return named | set(collectable(path))
+    return named
 
 
 def _reachable_from_others(path: Path, store: ObjectStore, rejected: set[int]) -> set[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ludus.errors import CorruptError, RunError
+from ludus.errors import CorruptError, RunError, VersionError
 from ludus.runs import layout, tensors
 from ludus.runs.jsonio import canonical_json, strict_json
 from ludus.runs.objects import (
@@ -33,6 +33,7 @@ from ludus.runs.objects import (
 
 _KIND = re.compile(r"^[a-z0-9][a-z0-9_-]*$")
 _INDEX_FORMAT = "ludus-index"
+_INDEX_VERSION = 1
 _INDEX_LIMIT = 64 << 20
 _OBJECT_LIMIT = 64 << 30
 
@@ -40,6 +41,14 @@ _OBJECT_LIMIT = 64 << 30
 def is_index(ref: ObjectRef) -> bool:
     """Whether the file is a list of further files, written by ``put_index``."""
     return ref.path.startswith(f"{layout.STATE}/") and ref.path.endswith(".json")
+
+
+def neighbour_of(path: str) -> str | None:
+    """The JSON that may lie beside a shard or a model, for people; None for other files."""
+    stem, suffix = os.path.splitext(path)
+    if suffix != ".safetensors" or path.startswith(f"{layout.STATE}/"):
+        return None
+    return f"{stem}.json"
 
 
 class ObjectStore:
@@ -64,7 +73,7 @@ class ObjectStore:
         """A list of files and JSON under a name from their content; see ``Run.put_index``."""
         document = {
             "format": _INDEX_FORMAT,
-            "format_version": 1,
+            "format_version": _INDEX_VERSION,
             "kind": kind,
             "files": [ref.document() for ref in files],
             "meta": dict(meta),
@@ -163,10 +172,18 @@ class ObjectStore:
         return tensors.decode(self.read(ref), ref.path)
 
     def get_index(self, ref: ObjectRef) -> tuple[list[ObjectRef], dict[str, Any]]:
-        """Files and JSON of an index, itself verified; raises CorruptError."""
+        """Files and JSON of an index, itself verified.
+
+        Raises: CorruptError; VersionError if it is whole and of another version.
+        """
         document = strict_json(self.read(ref, _INDEX_LIMIT), ref.path)
-        if document.get("format") != _INDEX_FORMAT or document.get("format_version") != 1:
+        if document.get("format") != _INDEX_FORMAT:
             raise CorruptError(f"{ref.path} is no index of Ludus")
+        if document.get("format_version") != _INDEX_VERSION:
+            raise VersionError(
+                f"{ref.path} has format_version {document.get('format_version')}, and this version "
+                f"of Ludus reads {_INDEX_VERSION}: use the version of Ludus that wrote the run"
+            )
         files, meta = document.get("files"), document.get("meta")
         if not isinstance(files, list) or not isinstance(meta, dict):
             raise CorruptError(f"{ref.path} is damaged: it holds no list of files")

@@ -8,9 +8,11 @@ always give the same bytes, so that equal content has equal digests.
 from __future__ import annotations
 
 import json
+import math
+import os
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors
@@ -34,7 +36,9 @@ _NAMES = {
     "float32": "F32",
     "float64": "F64",
 }
-_HEADER_LIMIT = 16 << 20
+_SIZES = {name: np.dtype(dtype).itemsize for dtype, name in _NAMES.items()}
+HEADER_LIMIT = 16 << 20
+"""Bytes of a header that is read."""
 _META = "ludus"
 
 
@@ -86,6 +90,37 @@ def encode(
             yield array.reshape(-1).view(np.uint8).data
 
 
+def described_bytes(described: Mapping[str, Any], what: str) -> int:
+    """Bytes of the arrays that :func:`describe` describes.
+
+    Raises: CorruptError for anything that it never wrote.
+    """
+    total = 0
+    for name, about in described.items():
+        shape = about.get("shape") if isinstance(about, dict) else None
+        if not isinstance(shape, list) or str(about.get("dtype")) not in _SIZES:
+            raise CorruptError(f"{what} describes its array {name[:80]!r} in no known way")
+        if any(type(size) is not int or size < 0 for size in shape):
+            raise CorruptError(f"{what} gives its array {name[:80]!r} a shape that cannot be")
+        total += math.prod(shape) * _SIZES[str(about["dtype"])]
+    return total
+
+
+def require_header(file: BinaryIO, what: str) -> None:
+    """Refuse a file whose first bytes cannot be those of safetensors, before the rest is read.
+
+    The file stands at its beginning before and after.
+
+    Raises: CorruptError.
+    """
+    length = os.fstat(file.fileno()).st_size
+    head = file.read(8)
+    size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+    if not 2 <= size <= min(HEADER_LIMIT, length - 8):
+        raise CorruptError(f"{what} is no safetensors file: its header would have {size} bytes")
+    file.seek(0)
+
+
 def decode(data: bytes, what: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Arrays (fresh, writable) and JSON of a safetensors file held in memory.
 
@@ -96,8 +131,9 @@ def decode(data: bytes, what: str) -> tuple[dict[str, NDArray[Any]], dict[str, A
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CorruptError(f"{what} is no valid safetensors file: {error}") from error
     (size,) = struct.unpack_from("<Q", data)
-    if size > _HEADER_LIMIT:
-        raise CorruptError(f"{what} has a header of {size} bytes, more than {_HEADER_LIMIT}")
-    stored = strict_json(data[8 : 8 + size], what).get("__metadata__", {}).get(_META)
+    if size > HEADER_LIMIT:
+        raise CorruptError(f"{what} has a header of {size} bytes, more than {HEADER_LIMIT}")
+    about = strict_json(data[8 : 8 + size], what).get("__metadata__") or {}
+    stored = about.get(_META)
     meta = strict_json(stored.encode("utf-8"), what) if isinstance(stored, str) else {}
     return tensors, meta

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ludus import _core
+from ludus.errors import ConfigError
 from ludus.games.registry import MODULES, get_game
 from ludus.learners import AlphaZeroLearner, AlphaZeroSettings
 from ludus.nets import Network, Weights, build, load_arrays
@@ -15,8 +16,13 @@ def make_network(rules: _core.Game, settings: Settings) -> Network:
     """The run's first network: its weights follow from the run's seed.
 
     Raises:
-        ConfigError: a kind of network that the game has no observations for.
+        ConfigError: a kind of network that the game has no observations for, or a belief head
+            where no cards are hidden.
     """
+    if settings.model.belief and not rules.belief_size:
+        raise ConfigError(
+            f"model.belief = true needs a game with hidden cards, which {rules.name} is not"
+        )
     tokens = None
     if settings.model.kind == "token_transformer" and rules.name in MODULES:
         layout = get_game(rules.name).tokens
@@ -32,6 +38,7 @@ def make_network(rules: _core.Game, settings: Settings) -> Network:
         width=settings.model.token_dim,
         heads=settings.model.num_heads,
         tokens=tokens,
+        belief=rules.belief_size if settings.model.belief else 0,
         seed=_core.derive_seed(settings.run.seed, "weights", 0),
     )
 
@@ -65,6 +72,7 @@ def learner_settings(settings: Settings) -> AlphaZeroSettings:
         grad_clip=training.grad_clip,
         value_weight=training.value_weight,
         margin_weight=training.aux_margin_lambda if settings.model.margin_head else 0.0,
+        belief_weight=training.belief_weight if settings.model.belief else 0.0,
         value_mix=training.value_mix.at(0),
         ema_decay=training.ema_decay,
         optimizer_across_iterations=training.optimizer,
@@ -80,6 +88,7 @@ def search_settings(settings: Settings, rules: _core.Game) -> dict[str, Any]:
         "open_worlds": search.open_worlds,
         "information_sets": search.information_sets,
         "evidence": search.evidence,
+        "belief": search.belief,
     }
     return {
         **(hidden if rules.has_hidden else {}),

@@ -52,7 +52,8 @@ class Forecaster:
         """Sizes and times, as far as they can be known now."""
         session = self._session
         seconds = [
-            (entry["finished_ms"] - entry["started_ms"]) / 1000.0
+            # The time of day may have been set back meanwhile.
+            max(0.0, (entry["finished_ms"] - entry["started_ms"]) / 1000.0)
             for entry in session.run.iterations[-_NEWEST:]
             if entry.get("finished_ms") and entry["iteration"] >= self._first
         ]

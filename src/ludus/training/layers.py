@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from ludus import reading
 from ludus.errors import ConfigError, UserError
 from ludus.games import GameEntry
 from ludus.training.keys import Given, changes, flatten, known_keys, merge, suggest, validate
@@ -22,7 +23,6 @@ from ludus.training.settings import Settings
 from ludus.training.variables import named_layer
 
 ENVIRONMENT_PREFIX = "LUDUS__"
-_FILE_LIMIT = 1 << 20
 _KEY_LIMIT = 200
 
 
@@ -121,13 +121,10 @@ def parse_yaml(data: bytes, source: str) -> dict[str, Any]:
     Raises:
         ConfigError: no YAML, or no mapping at the top.
     """
-    if len(data) > _FILE_LIMIT:
-        raise ConfigError(f"{source} is larger than {_FILE_LIMIT} bytes")
     try:
-        tree = yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # also of dates like 2026-13-45
-        line = str(error).replace("\n", " ")
-        raise ConfigError(f"{source} is no YAML: {line}") from None
+        tree = reading.parse_yaml(data)
+    except ValueError as error:
+        raise ConfigError(f"{source} is no YAML of settings: {error}") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):
@@ -142,7 +139,7 @@ def read_file(path: Path) -> bytes:
         ConfigError: it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return reading.read_regular(path, reading.SETTINGS_LIMIT)
     except OSError as error:
         raise ConfigError(f"configuration {path} cannot be read: {error.strerror}") from None
 
@@ -150,8 +147,8 @@ def read_file(path: Path) -> bytes:
 def parse_value(text: str) -> Any:
     """A value from the command line or environment, read as YAML; plain text stays text."""
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):  # also of dates like 2026-13-45
+        value = reading.parse_yaml(text)
+    except ValueError:
         return text
     if isinstance(value, str):
         try:  # YAML 1.1 takes 1e-3 for a text

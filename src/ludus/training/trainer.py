@@ -101,7 +101,8 @@ def main(arguments: list[str]) -> int:
         sender.send("end", state="error", code=2, text=str(error))
         return 2
     except (DurabilityError, NumericsError, LudusError, MemoryError, OSError) as error:
-        _failed(error)
+        if logs.to_file() or not isinstance(error, LudusError):
+            _failed(error)  # else the sentence below says all that a user can use
         sender.send(
             "end",
             state="error",

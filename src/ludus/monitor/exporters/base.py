@@ -10,8 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-import yaml
-
+from ludus import reading
 from ludus.errors import LudusError, RunError, UserError
 from ludus.runs import describe_run
 
@@ -22,7 +21,7 @@ ENVELOPE = frozenset(("event", "ts_ms", "run_id", "v", "git_hash", "config_hash"
 _MOST_NAMES = 2000
 _DEEPEST = 3
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
-_CONFIG_LIMIT = 4 << 20
+_CONFIG_LIMIT = 1 << 17
 
 
 class SinkError(LudusError):
@@ -75,9 +74,9 @@ class RunFacts:
 
 def _config(path: Path) -> dict[str, Any]:
     try:
-        with open(path / "config.resolved.yaml", "rb") as file:
-            tree = yaml.safe_load(file.read(_CONFIG_LIMIT))
-    except (OSError, yaml.YAMLError, UnicodeError, RecursionError):
+        data = reading.read_regular(path / "config.resolved.yaml", _CONFIG_LIMIT)
+        tree = reading.parse_yaml(data, _CONFIG_LIMIT)
+    except (OSError, ValueError):
         return {}
     found: dict[str, Any] = {}
 

@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ludus import reading
 from ludus.errors import UserError
 
 VERSION = 1
 NAME = "ludus-cursor.json"
 _TAIL = 4096
+_LIMIT = 4 << 20
 
 
 @dataclass
@@ -56,12 +58,12 @@ class Cursor:
         """
         path = folder / NAME
         try:
-            found = json.loads(path.read_bytes())
+            found = reading.parse_json(reading.read_regular(path, _LIMIT))
             version = found.pop("version")
             cursor = cls(**found)
         except FileNotFoundError:
             return cls(sink, run_id)
-        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
             raise UserError(
                 f"{path} cannot be read: name another folder with --to, or remove this one"
             ) from None
@@ -92,7 +94,7 @@ class Cursor:
 def tail_digest(log: Path, offset: int) -> str | None:
     """Digest of the last bytes of a file before `offset`; None if it is shorter or absent."""
     try:
-        with open(log, "rb") as file:
+        with reading.open_regular(log) as file:
             begin = max(0, offset - _TAIL)
             file.seek(begin)
             data = file.read(offset - begin)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ludus import _core
 from ludus.errors import RunError, UserError
+from ludus.monitor.cells import cell
 from ludus.monitor.inspect.diff import flat
 from ludus.monitor.inspect.stored import StoredReplay
 from ludus.replay import GameRecords
@@ -72,7 +73,7 @@ def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """A table with a head; lists as JSON, what is missing or no number empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([cell(name) for name in columns])
     for row in rows:
         writer.writerow([_cell(row.get(name)) for name in columns])
     return out.getvalue()
@@ -83,7 +84,7 @@ def _cell(value: Any) -> Any:
         return ""
     if isinstance(value, list | tuple | dict):
         return json.dumps(value)
-    return "" if value is None else value
+    return "" if value is None else cell(value)
 
 
 def write_new(target: Path, text: str) -> None:

@@ -55,8 +55,8 @@ def report_document(data: RunData) -> dict[str, Any]:
         "timeline": timeline(data.events, rows, data.iterations),
         "events": dict(sorted(data.event_counts.items())),
         "faults": fault_pattern(data.event_counts, data.events),
-        "alerts": _list(status.get("alerts")),
-        "guards": _list(status.get("guards")),
+        "alerts": _list(status.get("alerts"), "name", "message"),
+        "guards": _list(status.get("guards"), "name", "state", "text"),
         "memory": _memory(data),
         "health": _health(data),
         "games": notable_games(data.path),
@@ -66,8 +66,10 @@ def report_document(data: RunData) -> dict[str, Any]:
     return document
 
 
-def _list(value: Any) -> list[Any]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+def _list(value: Any, *fields: str) -> list[dict[str, Any]]:
+    """The mappings of a list; fields that are missing in one of them are None."""
+    found = value if isinstance(value, list) else []
+    return [{**dict.fromkeys(fields), **one} for one in found if isinstance(one, Mapping)]
 
 
 def _about(data: RunData) -> dict[str, Any]:

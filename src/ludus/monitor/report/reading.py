@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
+from ludus import reading
 from ludus.errors import CorruptError, LudusError
 from ludus.monitor.series import Series
 from ludus.runs import Run, RunSummary, describe_run, read_asked, read_summary
@@ -131,8 +131,8 @@ def _read_commit(data: RunData) -> None:
     else:
         data.manifest, data.config, history = run.manifest.document(), run.config, run.iterations
         try:
-            tree = yaml.safe_load(read_asked(data.path, run.manifest))
-        except (LudusError, yaml.YAMLError, UnicodeError, RecursionError) as error:
+            tree = reading.parse_yaml(read_asked(data.path, run.manifest))
+        except (LudusError, ValueError) as error:
             data.trouble.append(f"config.yaml cannot be read: {error}")
         else:
             data.asked = tree if isinstance(tree, dict) else {}
@@ -143,7 +143,7 @@ def _lines(data: RunData, name: str) -> Iterator[tuple[str, bytes]]:
     """Event and line of each record; a last line without newline is still being written."""
     path = data.path / "logs" / name
     try:
-        with open(path, "rb") as file:
+        with reading.open_regular(path) as file:
             while line := file.readline(_LONGEST_LINE):
                 if not line.endswith(b"\n"):
                     return

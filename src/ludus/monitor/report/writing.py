@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ludus.errors import RunError
+from ludus.monitor.cells import cell
 from ludus.monitor.folders import KEPT, remove_old_reports
 from ludus.monitor.report.document import report_document
 from ludus.monitor.report.page import render
@@ -22,7 +23,6 @@ from ludus.monitor.report.reading import read_run
 from ludus.runs import SaveError, replace_file
 
 LATEST = "latest"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -168,13 +168,6 @@ def _at(curve: Mapping[str, Any], name: str, at: int) -> Any:
 def _csv(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_cell(name) for name in head])
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerow([cell(name) for name in head])
+    writer.writerows([cell(value) for value in row] for row in rows)
     return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """A name from a run is text in a spreadsheet too, never a formula."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value

@@ -50,6 +50,12 @@ class _Lines:
     def __init__(self, source: int) -> None:
         self._source = source
         self._finished, self._finish = os.pipe()
+        os.set_blocking(self._finish, False)
+
+    @property
+    def wake(self) -> int:
+        """A descriptor; a byte written to it ends the reading."""
+        return self._finish
 
     def __iter__(self) -> Iterator[str]:
         unread = b""
@@ -88,7 +94,7 @@ def serve(server: Server, source: int = 0, target: int = 1) -> bool:
     lines = _Lines(source)
     work = _Work(server, target, lines.finish)
     work.start()
-    with _interrupted(lines.finish) as interrupted:
+    with _interrupted(lines) as interrupted:
         for line in lines:
             server.heard(line)
             work.give(line)
@@ -106,7 +112,7 @@ def serve(server: Server, source: int = 0, target: int = 1) -> bool:
 
 
 @contextlib.contextmanager
-def _interrupted(finish: Callable[[], None]) -> Iterator[threading.Event]:
+def _interrupted(lines: _Lines) -> Iterator[threading.Event]:
     """An event that Ctrl-C sets, instead of an exception that may be raised in any line.
 
     In another thread than the main one nothing is caught.
@@ -115,15 +121,19 @@ def _interrupted(finish: Callable[[], None]) -> Iterator[threading.Event]:
 
     def interrupt(*_: object) -> None:
         asked.set()
-        finish()
+        lines.finish()
 
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
     before = signal.signal(signal.SIGINT, interrupt)
+    # The handler waits for the interpreter, which may just be on its way into select(): the byte
+    # that the system's own handler writes ends that at once.
+    woken = signal.set_wakeup_fd(lines.wake, warn_on_full_buffer=False)
     try:
         yield asked
     finally:
+        signal.set_wakeup_fd(woken)
         signal.signal(signal.SIGINT, before)
 
 

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, field_validator
 
+from ludus import reading
 from ludus.training.catalogue import KINDS
 from ludus.training.section import Section, may_change
 
-_FILE_LIMIT = 1 << 20
 _MOST_RULES = 200
 
 
@@ -119,17 +118,14 @@ def read_rules(value: Any) -> list[AlertRule]:
 
 def _file(name: str) -> Any:
     try:
-        data = Path(name).expanduser().read_bytes()
+        data = reading.read_regular(Path(name).expanduser(), reading.SETTINGS_LIMIT)
     except (OSError, ValueError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or "no such path"
         raise ValueError(f"the file of rules {name!r} cannot be read: {why}") from None
-    if len(data) > _FILE_LIMIT:
-        raise ValueError(f"the file of rules {name} is larger than {_FILE_LIMIT} bytes")
     try:
-        return yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeError, RecursionError) as error:
-        line = " ".join(str(error).split())
-        raise ValueError(f"the file of rules {name} is no YAML: {line}") from None
+        return reading.parse_yaml(data)
+    except ValueError as error:
+        raise ValueError(f"the file of rules {name} is no YAML of rules: {error}") from None
 
 
 def _rule(entry: Any, number: int) -> AlertRule:

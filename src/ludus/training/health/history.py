@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,17 +67,19 @@ def series(history: Iterable[Entry], part: str, *names: str) -> Points:
 def win_rates(history: Iterable[Entry]) -> dict[str, Points]:
     """Win rates against each opponent that stays the same, at the newest budget.
 
-    An opponent is the same when name, identity and simulations are.
+    An opponent is the same when name, identity, simulations and worlds are.
     """
     found: dict[str, Points] = {}
-    who: dict[str, tuple[str, Any]] = {}
+    who: dict[str, tuple[str, Any, Any]] = {}
     for entry in history:
         evaluate = entry.get("evaluate") or {}
         for name, result in (evaluate.get("results") or {}).items():
             rate = number(result.get("win_rate"))
             if name == PREVIOUS or rate is None:
                 continue
-            identity = (str(result.get("player")), evaluate.get("simulations"))
+            # The order of keys is another one once the entry has been read from its file.
+            player = json.dumps(result.get("player"), sort_keys=True)
+            identity = (player, evaluate.get("simulations"), evaluate.get("worlds"))
             if who.setdefault(name, identity) != identity:
                 who[name], found[name] = identity, Points([], [])
             points = found.setdefault(name, Points([], []))

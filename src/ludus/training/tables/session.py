@@ -16,7 +16,7 @@ from ludus.learners.td_options import SelfPlaySearch, TdOptions
 from ludus.players import ExternalPlayer
 from ludus.players.player import Chooser
 from ludus.runs import Manifest, ObjectRef, Run
-from ludus.training.learned import Model, Weights
+from ludus.training.learned import Effort, Model, Weights
 from ludus.training.memory import trim
 from ludus.training.needs import Needs
 from ludus.training.phases import Phase
@@ -161,7 +161,7 @@ class TableSession(Session):
             self.champion = self.put_model()
 
     def opponent(
-        self, model: Model, name: str, simulations: int | None, *, opening: bool = False
+        self, model: Model, name: str, effort: Effort, *, opening: bool = False
     ) -> ExternalPlayer:
         """Tables looking one move ahead; nothing is drawn."""
         if self.entry.tables is None:
