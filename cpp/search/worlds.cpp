@@ -12,10 +12,9 @@ namespace ludus {
 
 namespace {
 
-// Candidates for each world, where they are chosen by weights. Beliefs are sharper than evidence.
+// Candidates for each world, where they are chosen by weights: by evidence and by beliefs alike.
 constexpr int kCandidates = 4;
-constexpr int kBelievedCandidates = 4;
-constexpr int kMostCandidates = kBelievedCandidates * kMaxWorlds;
+constexpr int kMostCandidates = kCandidates * kMaxWorlds;
 
 // A world weighs the product over its hidden things of what is believed of each (Solinas, Rebstock,
 // Buro, "Improving search with supervised learning in trick-based card games", AAAI 2019). What a
@@ -39,7 +38,7 @@ void Tree::draw_worlds(const void* state) {
   num_worlds_ = std::clamp(budget_, 1, settings_->worlds);
   const bool believes = settings_->belief > 0.0F && budget_ > 0;
   const bool weighted = believes || (settings_->evidence > 0.0F && num_worlds_ > 1);
-  const int each = !weighted ? 1 : believes ? kBelievedCandidates : kCandidates;
+  const int each = weighted ? kCandidates : 1;
   const int candidates = each * num_worlds_;
   const int first = weighted ? num_worlds_ : 0;
   const size_t words = static_cast<size_t>(first + candidates) * state_words_;

@@ -103,3 +103,17 @@ def check(run: Run, number: int) -> None:
         run.get_object(shard)
     assert run.iterations[-1] == {"number": number}
     assert run.counters["games"] == 10 * len(run.iterations)
+
+
+def snapshot(path: Path) -> dict[str, bytes]:
+    """Every file below `path` with its bytes."""
+    return {
+        str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()
+    }
+
+
+def flip(path: Path, at: int = -1) -> None:
+    """Change one bit of byte `at` of a file."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)

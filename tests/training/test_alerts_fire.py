@@ -335,7 +335,9 @@ def test_slow(tmp_path):
 
 # -- what rules do ---------------------------------------------------------------------------------
 
-PAUSE = "[{name: many_games, metric: games, condition: above, limit: 50, action: pause}]"
+# One below the games of an iteration: with a lower limit a look in the middle of self-play, which
+# only a busy machine has, raises the alert with another number of games.
+PAUSE = "[{name: many_games, metric: games, condition: above, limit: 71, action: pause}]"
 
 
 def test_a_rule_that_pauses_holds_until_resumed(tmp_path):
@@ -356,7 +358,7 @@ def test_a_rule_that_pauses_holds_until_resumed(tmp_path):
         act=act,
     )
     assert ending.state == "done"
-    assert ("paused", "alert many_games: games is 72, above 50") in states
+    assert ("paused", "alert many_games: games is 72, above 71") in states
     (paused,) = events(path, "guard_paused")
     assert paused["guard"] == "alerts"
     assert len(events(path, "guard_resumed")) == 1

@@ -21,7 +21,6 @@ from ludus import _core, reading
 from ludus.errors import CorruptError, UserError, VersionError
 
 SCHEMA = "ludus_seed_set_v1"
-_FILE_LIMIT = 64 << 20
 """Identifier of the file format."""
 
 FOLDER = Path("seeds")
@@ -30,6 +29,7 @@ FOLDER = Path("seeds")
 LARGEST = 1_000_000
 """Most seeds of a set that is made from its id."""
 
+_FILE_LIMIT = 64 << 20
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _GENERATED = re.compile(r"([A-Za-z0-9_]+)-(\d+)-(\d+)(?:\[:(\d+)\])?")
 

@@ -31,10 +31,10 @@ _FROM_CONFIG = {
     "max_inflight_per_game": "max_inflight",
     "margin_weight": "margin_weight",
 }
+"""Keys of the section ``search`` of a run's configuration -> settings of the slots."""
 
 _FROM_CONFIG_HIDDEN = ("worlds", "open_worlds", "information_sets", "evidence", "belief")
 """Keys of the same section, the same for the slots, in games with hidden information."""
-"""Keys of the section ``search`` of a run's configuration -> settings of the slots."""
 
 
 def evaluation_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,8 +64,7 @@ class RunLock:
         """Close the descriptor without giving the lock back; the parent still holds it."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+            close_quietly(descriptor)
 
     @classmethod
     def acquire(cls, run: Path) -> RunLock:

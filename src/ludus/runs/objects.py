@@ -322,7 +322,11 @@ def unreadable(path: Path, error: OSError) -> RunError:
 
 
 def close_quietly(descriptor: int) -> None:
-    """Close a descriptor that was only read from: an error then means nothing."""
+    """Close a descriptor where an error means nothing.
+
+    It was only read from, or what was written is flushed already, only a message, or given up.
+    Where the success of a write hangs on it, close it so that an error is raised.
+    """
     with contextlib.suppress(OSError):
         os.close(descriptor)
 
