@@ -29,6 +29,7 @@ _MARGIN = 2.0
 """A goal counts as missed beyond so many times it: other work may share the machine."""
 
 _POSITIONS = 1_000_000
+_FAR = 10**9
 
 
 def to_first_game(recipe: Recipe, run: Path, said: Path) -> float | None:
@@ -71,7 +72,7 @@ def fill(run: Path, positions: int) -> int:
         window = replay.window()
         games = len(window)
         order = window.sorted()
-        number = int(order.game_ids[-1]) + 1
+        number = _FAR  # beyond what is played here: the games in flight stay the next ones
         samples = window.samples
         while samples < positions:
             ids = np.arange(number, number + games, dtype=np.int64)
