@@ -2,7 +2,7 @@
 
 What receives them is the product: ``send_command``, ``ControlReader``, ``Commands`` and the commit
 of a session. What a command does is noted instead of done, so that a million fit into minutes;
-time is that of the test. ``commands_real`` does the same to a real training, with less of it.
+time is that of the test. ``processes/orders.py`` does the same to real trainings, with less of it.
 """
 
 from __future__ import annotations

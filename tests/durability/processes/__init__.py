@@ -11,6 +11,7 @@ from tests.durability.processes.hangs import hangs
 from tests.durability.processes.kills import kill_blob, kill_othello, kill_yatzy
 from tests.durability.processes.memory import memory
 from tests.durability.processes.once import once
+from tests.durability.processes.orders import orders
 from tests.durability.processes.points import missing as no_strace
 from tests.durability.processes.points import points
 from tests.durability.processes.speed import commit_cost, restart
@@ -26,6 +27,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment("hangs", "P3: hanging trainers are replaced", hangs),
     Experiment("points", "R1: SIGKILL at calls of commits", points, no_strace),
     Experiment("once", "R7: every game once, time-limited play", once),
+    Experiment("orders", "P13: each order obeyed once, real trainings", orders),
     Experiment("clock", "P5: clocks that jump", clock, no_clock),
     Experiment("starts", "P1: eight starts at once, one wins", starts),
     Experiment("memory", "P7, P8: caps of caches, too little memory", memory),
