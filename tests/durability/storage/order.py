@@ -8,6 +8,7 @@ from tests.durability.storage.tracing import Call
 
 _DERIVED = ("run.json", "status.json")
 _COMMITTED = ("state", "replay", "models", "manifests", "checkpoints")
+_ANEW = ("write", "pwrite64", "ftruncate")
 
 
 def _derived(path: str) -> bool:
@@ -84,21 +85,23 @@ def retried_flush(calls: list[Call]) -> str | None:
     The kernel may have dropped the data with the first error. An interrupted call (EINTR) has not
     tried yet. A directory's names are in the journal of the file system, which drops nothing.
     """
-    failed: dict[str, str] = {}  # path: descriptor
+    failed: dict[str, tuple[int, str]] = {}  # path: process and descriptor
     directories = {call.paths[0] for call in calls if "O_DIRECTORY" in call.words}
     for call in calls:
         if not call.paths or call.paths[0] in directories:
             continue
-        path, words = call.paths[0], call.words.split("<")[0]
+        path, by = call.paths[0], (call.process, call.words.split("<")[0])
         if call.name in ("fsync", "fdatasync"):
             if call.result < 0 and call.error != "EINTR":
-                if failed.get(path) == words:
+                if failed.get(path) == by:
                     return f"the failed flush of {path} was tried again on its descriptor"
-                failed[path] = words
+                failed[path] = by
             elif call.result == 0 and path in failed:
                 return f"the failed flush of {path} was followed by one that said success"
-        elif call.name in ("write", "pwrite64") and failed.get(path) not in (None, words):
-            del failed[path]  # written again through another descriptor
+        elif call.name in _ANEW and failed.get(path) not in (None, by):
+            # Through another descriptor it is written again, or cut to what a commit holds, which
+            # was flushed before.
+            del failed[path]
     return None
 
 

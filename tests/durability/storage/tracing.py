@@ -26,7 +26,7 @@ CALLS = (
 
 _LIMIT = 30.0
 _SET_PTRACER, _ANY = 0x59616D61, ctypes.c_ulong(-1)
-_LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (-?\d+|\?)(.*)$")
+_LINE = re.compile(r"^(?:(\d+) +)?(\w+)\((.*)\) += (-?\d+|\?)(.*)$")
 _FD = re.compile(r"^(\d+)<([^>]*)>")
 _QUOTED = re.compile(r'"([^"]*)"')
 
@@ -60,6 +60,7 @@ class Call:
         result: what it returned; -1 for an error.
         error: its name, such as ``EIO``; empty if there was none.
         injected: whether strace made it fail.
+        process: whose it is, where several are traced.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Call:
     result: int
     error: str
     injected: bool
+    process: int = 0
 
 
 @dataclass
@@ -93,9 +95,9 @@ def parse(text: str) -> list[Call]:
     calls, numbers = [], dict.fromkeys((*CALLS, _ACKNOWLEDGE), 0)
     for line in text.splitlines():
         match = _LINE.match(line)
-        if match is None or match[1] not in numbers:
+        if match is None or match[2] not in numbers:
             continue
-        name, words, result, rest = match.groups()
+        process, name, words, result, rest = match.groups()
         numbers[name] += 1
         descriptor = _FD.match(words)
         if name == "openat":
@@ -107,7 +109,9 @@ def parse(text: str) -> list[Call]:
         value = -1 if result == "?" else int(result)
         error = rest.split()[0] if value < 0 and rest.split() else ""
         injected = "INJECTED" in rest
-        calls.append(Call(name, numbers[name], paths, words, value, error, injected))
+        calls.append(
+            Call(name, numbers[name], paths, words, value, error, injected, int(process or 0))
+        )
     return calls
 
 
