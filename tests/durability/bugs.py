@@ -63,13 +63,14 @@ def changed(bug: Bug) -> str:
     return text.replace(bug.old, bug.new)
 
 
-def seed_bug(bug: Bug, folder: Path) -> Path:
-    """A copy of the package with the bug in it; returns the folder to import it from."""
+def seed_bug(bug: Bug | None, folder: Path) -> Path:
+    """A copy of the package, with the bug in it if there is one; the folder to import it from."""
     copy = folder / "ludus"
     shutil.copytree(package(), copy, ignore=shutil.ignore_patterns("__pycache__"))
     core = Path(_core.__file__)
     if not (copy / core.name).exists():
         shutil.copy(core, copy / core.name)
-    (copy / bug.file).write_text(changed(bug))
+    if bug is not None:
+        (copy / bug.file).write_text(changed(bug))
     (folder / "sitecustomize.py").write_text(_SITE)
     return folder

@@ -138,14 +138,17 @@ def tell(row: Row) -> None:
         said = f"{row['trials']:,} {row['unit']}, {sum(row['failures'].values())} failed, "
         said += f"{row['seconds']:.0f} s"
     print(f"{row['name']}: {said}", file=sys.stderr, flush=True)
+    for sentence in row.get("said", ()):
+        print(f"{row['name']}: FAILED: {sentence}", file=sys.stderr, flush=True)
 
 
 def run_all(chosen: list[Experiment], asked: argparse.Namespace) -> list[Row]:
-    """Those that may run beside others first, then the others one by one."""
+    """Those that may run beside others first, with the longest ahead; then the others by turns."""
     if len(chosen) == 1:
         return [try_one(chosen[0], asked.budget, asked.seed, asked.folder)]
     rows: dict[str, Row] = {}
     together = [experiment for experiment in chosen if not experiment.alone]
+    together.sort(key=lambda experiment: experiment.name != "teeth")
     with ThreadPoolExecutor(asked.jobs) as pool:
         for row in pool.map(lambda experiment: in_a_process(experiment, asked), together):
             rows[row["name"]] = row
