@@ -42,6 +42,10 @@ class CorruptError(RunError):
     """A file that fails its checksum, or is cut short."""
 
 
+class UnreadableError(CorruptError):
+    """A file that the disk does not give now (EIO): it may be whole."""
+
+
 class VersionError(RunError):
     """A file of a newer or foreign format, with both versions named."""
 

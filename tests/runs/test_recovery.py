@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -13,7 +14,10 @@ from tests.runs.helpers import check, commit, flip, new_run, snapshot, weights
 
 from ludus.errors import CorruptError, VersionError
 from ludus.runs import Run, read_ndjson
+from ludus.runs.garbage import Collector
 from ludus.runs.jsonio import canonical_json
+from ludus.runs.manifest import Manifest, read_manifest
+from ludus.runs.objects import read_file, unreadable
 
 
 @pytest.mark.parametrize(
@@ -156,3 +160,44 @@ def test_manifest_of_another_run_is_rejected(run: Run, tmp_path: Path) -> None:
 
 def _only_newer(folder: str, names: list[str]) -> list[str]:
     return [name for name in names if name in ("000001.json", "000002.json", "run.lock", "logs")]
+
+
+@pytest.mark.parametrize("victim", ["newest", "older"])
+def test_an_index_that_the_disk_does_not_give_makes_nothing_garbage(
+    tmp_path: Path, victim: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files that it names were removed: nobody could say that a commit reaches them."""
+    with new_run(tmp_path / "run") as run:
+        for number in range(3):
+            commit(run, number)
+        manifests = [read_manifest(run.path / "manifests" / f"00000{n}.json") for n in (4, 3)]
+    refused = run.path / manifests[victim == "older"].objects["replay_index"].path
+    shards = sorted(os.listdir(run.path / "replay"))
+    collecting: list[bool] = []
+    tried: list[Path] = []
+
+    def reading(path: Path, limit: int) -> bytes:
+        if path == refused and collecting:
+            tried.append(path)
+            raise unreadable(path, OSError(errno.EIO, "Input/output error"))
+        return read_file(path, limit)
+
+    def collect(self: Collector, newest: Manifest) -> list[tuple[str, int]]:
+        collecting.append(True)
+        return collected(self, newest)
+
+    collected = Collector.collect
+    monkeypatch.setattr(Collector, "collect", collect)
+    monkeypatch.setattr("ludus.runs.store.read_file", reading)
+    if victim == "newest":
+        with pytest.raises(CorruptError, match="cannot be read: Input/output error"):
+            Run.open(run.path, write=True)
+    else:
+        with Run.open(run.path, write=True) as again:
+            commit(again, 3)
+    assert tried
+    monkeypatch.undo()
+    assert set(shards) <= set(os.listdir(run.path / "replay"))
+    with Run.open(run.path, write=True) as again:
+        check(again, 3 if victim == "older" else 2)
+        assert not again.notices

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ludus.errors import CorruptError, VersionError
+from ludus.errors import CorruptError, UnreadableError, VersionError
 from ludus.logs import get_logger
 from ludus.runs import layout
 from ludus.runs.manifest import Manifest, manifest_name, read_manifest
@@ -84,22 +84,28 @@ class Collector:
         Returns: path and size in bytes of each file removed. A failed removal only warns.
 
         Raises: SaveError, DurabilityError: a damaged manifest could not be moved to quarantine;
-        RunError: a folder cannot be listed now, or a manifest not be read.
+        CorruptError: an index of `newest` cannot be read any more; RunError: a folder cannot be
+        listed now, or a manifest not be read.
         """
         manifests = self._manifests(newest)
         kept = self._kept(manifests)
         removed: list[tuple[str, int]] = []
-        self._reached = set()
+        self._reaches(newest, certain=True)
+        try:
+            reaches = {n: self._reaches(manifest) for n, manifest in manifests.items()}
+        except UnreadableError as error:
+            # Its files might be taken for garbage. A bad sector must not stop the run either.
+            _LOG.warning(f"{self._run}: nothing was collected: {error}", event="removal_failed")
+            return []
+        self._reached = set().union(*(reaches[sequence] for sequence in kept))
         lingering: set[str] = set()
         for sequence in sorted(set(manifests) - kept):
             # A manifest must be gone for good before what it names goes: its files wait for the
             # next call, since each commit flushes the manifests' directory anyway.
-            lingering |= self._reaches(manifests[sequence])
+            lingering |= reaches[sequence]
             self._remove(f"{layout.MANIFESTS}/{manifest_name(sequence)}", removed)
             self._cache.pop(sequence, None)
             self._known.pop(sequence, None)
-        for sequence in kept:
-            self._reached |= self._reaches(manifests[sequence])
         for path in collectable(self._run):
             if not (path in lingering or self.reachable(path)):
                 self._remove(path, removed)
@@ -137,11 +143,18 @@ class Collector:
     def _exists(self, path: str) -> bool:
         return os.path.lexists(self._run / path)
 
-    def _reaches(self, manifest: Manifest) -> frozenset[str]:
+    def _reaches(self, manifest: Manifest, *, certain: bool = False) -> frozenset[str]:
+        """What a commit reaches; with a damaged index less, unless it must be certain."""
         known = self._cache.get(manifest.sequence)
         if known is None or known[0] != manifest.incarnation:
-            paths = frozenset(self._store.reaches(manifest.objects.values()))
-            known = self._cache[manifest.sequence] = (manifest.incarnation, paths)
+            objects = manifest.objects.values()
+            try:
+                paths = self._store.reaches(objects)
+            except CorruptError as error:
+                if certain or isinstance(error, UnreadableError):
+                    raise
+                paths = self._store.reaches(objects, certain=False)  # nobody can go back to it
+            known = self._cache[manifest.sequence] = (manifest.incarnation, frozenset(paths))
         return known[1]
 
     def _remove(self, path: str, removed: list[tuple[str, int]]) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any
 
-from ludus.errors import CorruptError, LudusError, RunError
+from ludus.errors import CorruptError, LudusError, RunError, UnreadableError
 
 _TEMPORARY = re.compile(r"^\..+\.\d+\.[0-9a-f]{16}\.tmp$")
 _SAFE_PATH = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9._/+-]*$")
@@ -318,6 +318,8 @@ def unreadable(path: Path, error: OSError) -> RunError:
     commits for that, so it is no CorruptError.
     """
     kind = RunError if error.errno in _NO_FAULT_OF_THE_FILE else CorruptError
+    if error.errno == errno.EIO:
+        kind = UnreadableError
     return kind(f"{path} cannot be read: {error.strerror or error}")
 
 

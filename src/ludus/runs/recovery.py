@@ -9,7 +9,7 @@ from ludus.errors import CorruptError, VersionError
 from ludus.runs import layout
 from ludus.runs.garbage import collectable
 from ludus.runs.manifest import Manifest, manifest_name, read_manifest
-from ludus.runs.store import ObjectStore, is_index, neighbour_of
+from ludus.runs.store import ObjectStore, neighbour_of
 
 
 @dataclass(frozen=True)
@@ -173,13 +173,11 @@ def _reached(path: Path, store: ObjectStore, manifest: Manifest | None) -> set[s
     """What a rejected commit may have reached: all there is, if nobody can say what it named."""
     if manifest is None:
         return set(collectable(path))
-    named = store.reaches(manifest.objects.values())
+    objects = manifest.objects.values()
     try:
-        for ref in filter(is_index, manifest.objects.values()):
-            store.get_index(ref)
+        return store.reaches(objects)
     except CorruptError:
-        return named | set(collectable(path))
-    return named
+        return store.reaches(objects, certain=False) | set(collectable(path))
 
 
 def _reachable_from_others(path: Path, store: ObjectStore, rejected: set[int]) -> set[str]:
@@ -187,7 +185,7 @@ def _reachable_from_others(path: Path, store: ObjectStore, rejected: set[int]) -
     for number in layout.manifest_numbers(path):
         if number not in rejected:
             try:
-                kept |= store.reaches(_read(path, number).objects.values())
+                kept |= store.reaches(_read(path, number).objects.values(), certain=False)
             except (CorruptError, VersionError):
                 continue  # damaged and older than the chosen one: it decides nothing
     return kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -225,14 +224,24 @@ class ObjectStore:
             return False
         return True
 
-    def reaches(self, refs: Iterable[ObjectRef]) -> set[str]:
-        """Paths of the files and of the files of their indexes, as far as those can be read."""
+    def reaches(self, refs: Iterable[ObjectRef], *, certain: bool = True) -> set[str]:
+        """Paths of the files and of the files of their indexes.
+
+        Args:
+            refs: the files.
+            certain: whether all must be known; else a damaged index reaches only itself.
+
+        Raises: CorruptError: an index cannot be read, if it must be certain.
+        """
         paths: set[str] = set()
         for ref in refs:
             paths.add(ref.path)
             if is_index(ref):
-                with contextlib.suppress(CorruptError):  # a damaged index reaches only itself
+                try:
                     paths.update(file.path for file in self.get_index(ref)[0])
+                except CorruptError:
+                    if certain:
+                        raise
         return paths
 
     # -- moving and making -------------------------------------------------------------------

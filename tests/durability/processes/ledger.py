@@ -22,7 +22,7 @@ __all__ = ["Watcher", "differences", "records", "verify", "wrong_books"]
 _TIMED = re.compile(
     r"second|minute|_ms|_us|^eta|^elapsed|^ts_|busy|throughput|memory|bytes|speed|lanes|_session$"
     r"|^restarts$|^run_id$|^git_hash$|^config_hash$|^time|forecast|latency|histogram|per_s"
-    r"|^policy_entropy$|^policy_max$|^confident_share$|sampled|batch_|collision|expansions|^depth$"
+    r"|^policy_entropy$|^policy_max$|^confident_share$|sampled|batch_|^batches$|collision|expansions|^depth$"
     r"|evaluations|simulations|terminals|^forced$|fallback"
 )
 """Fields of records that may differ between equal trainings: of time, and of search work, of which
