@@ -175,7 +175,7 @@ def clock(budget: Budget) -> Outcome:
     born = othello(budget.folder)
     recipe = Recipe("othello", born.settings, ("minutes", SECONDS / 60), torch=False)
     known = cases()
-    for number in range(budget.count(20, 2)):
+    for number in range(budget.count(10, 2)):
         case = known[number % len(known)]
         if case.monotonic is not None and not can_move_monotonic():
             outcome.skipped.append(f"{case.name}: needs root and time namespaces")

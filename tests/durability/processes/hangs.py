@@ -101,7 +101,7 @@ def hangs(budget: Budget) -> Outcome:
     recipe = othello(budget.folder, games=30_000)
     undisturbed = budget.folder / "undisturbed"
     wanted = recipe.undisturbed(undisturbed)
-    rng, count = budget.random("hangs"), budget.count(40, 2)
+    rng, count = budget.random("hangs"), budget.count(20, 2)
     took: list[float] = []
     number = 0
     while outcome.trials < count and not outcome.failed and number < count:

@@ -158,7 +158,7 @@ def _cost(run: Path, recipe: Recipe, before: tuple[str, ...]) -> tuple[float, fl
 def commit_cost(budget: Budget) -> Outcome:
     """Tables of the usual size, 40 MB a commit, with full flushing and without, in turn."""
     outcome = Outcome("trainings")
-    minutes = max(0.1, min(2.0, budget.minutes / 60 * 2.0))
+    minutes = max(0.1, min(1.0, budget.minutes / 60))
     settings = ("selfplay.games_per_iteration=1000000", "run.commit_seconds=0.5")
     recipe = Recipe("othello", settings, ("minutes", minutes), torch=False)
     ways: list[tuple[str, tuple[str, ...]]] = [("with flushes", ())]
