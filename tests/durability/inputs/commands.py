@@ -362,7 +362,7 @@ def history(path: Path, random_numbers: random.Random, commands: int) -> World:
 def run(budget: Budget) -> Outcome:
     """Histories of commands."""
     outcome = Outcome("commands")
-    wanted, number = budget.count(1_000_000, 2_000), 0
+    wanted, number = budget.count(200_000, 2_000), 0
     while outcome.trials < wanted:
         number += 1
         folder = budget.folder / "history"

@@ -139,7 +139,7 @@ def run(budget: Budget) -> Outcome:
     reader = Reader(budget.folder)
     try:
         pairs = ordered(reader.about["places"], reader.about["files"], budget.random("hostile"))
-        chosen = pairs[: min(len(pairs), budget.count(4_000, 40))]
+        chosen = pairs[: min(len(pairs), budget.count(1_200, 40))]
         for place, name in chosen:
             outcome.trials += 1
             if wrong := reader.read(place, name):

@@ -214,7 +214,7 @@ def run(budget: Budget) -> Outcome:
     calm = digests(budget.folder / "calm")
     rng: random.Random = budget.random("numbers")
     names = list(_PLACES)
-    for number in range(budget.count(60)):
+    for number in range(budget.count(24)):
         place = names[number % len(names)]
         at, value = rng.randrange(1, _PLACES[place][1]), rng.choice(_VALUES)
         path = budget.folder / f"run{number}"

@@ -12,7 +12,7 @@ BUGS: tuple[Bug, ...] = (
         "tree = yaml.safe_load(data)",
         "tree = yaml.load(data, Loader=yaml.UnsafeLoader)",
         "hostile",
-        6.0,
+        20.0,
     ),
     Bug(
         "allow-pickle",
@@ -41,7 +41,7 @@ BUGS: tuple[Bug, ...] = (
         "if not stat.S_ISREG(os.fstat(descriptor).st_mode):",
         "if stat.S_ISDIR(os.fstat(descriptor).st_mode):",
         "hostile",
-        6.0,
+        20.0,
     ),
     Bug(
         "signal-half-read",
@@ -50,7 +50,7 @@ BUGS: tuple[Bug, ...] = (
         'if not data.endswith(b"\\n") and 0.0 <= age < _SETTLE_SECONDS:',
         "if not data and 0.0 <= age < _SETTLE_SECONDS:",
         "commands",
-        0.5,
+        2.5,
     ),
     Bug(
         "command-twice",
@@ -59,7 +59,7 @@ BUGS: tuple[Bug, ...] = (
         "            if _NAME.fullmatch(name) is not None:\n                self._remove",
         "            if _NAME.fullmatch(name) is None:\n                self._remove",
         "commands",
-        0.5,
+        2.5,
     ),
     Bug(
         "command-left",
@@ -69,7 +69,7 @@ BUGS: tuple[Bug, ...] = (
         "        for path in self._signals:",
         "        for path in self._signals:",
         "commands",
-        0.5,
+        2.5,
     ),
     Bug(
         "path-outside",
@@ -114,7 +114,7 @@ BUGS: tuple[Bug, ...] = (
         "        autoescape=True,\n",
         "        autoescape=False,\n",
         "names",
-        2.0,
+        13.0,
     ),
     Bug(
         "terminal-steered",
@@ -123,7 +123,7 @@ BUGS: tuple[Bug, ...] = (
         'return "".join(_shown(char) for char in str(value))',
         "return str(value)",
         "names",
-        2.0,
+        13.0,
     ),
     Bug(
         "csv-formula",
@@ -132,7 +132,7 @@ BUGS: tuple[Bug, ...] = (
         "line.startswith(_FORMULA)",
         "line.startswith(_FORMULA[1:2])",
         "names",
-        2.0,
+        13.0,
     ),
     Bug(
         "labels-not-escaped",
@@ -141,7 +141,7 @@ BUGS: tuple[Bug, ...] = (
         "self._cached = generate_latest(self._registry)",
         "self._cached = generate_latest(self._registry).replace(b'\\\\\"', b'\"')",
         "names",
-        2.0,
+        13.0,
     ),
     Bug(
         "listens-everywhere",
@@ -168,7 +168,7 @@ BUGS: tuple[Bug, ...] = (
         "replace_file(self._path, pretty_json({**about, **fields}), durable=False)",
         "self._path.write_bytes(pretty_json({**about, **fields}))",
         "status",
-        0.5,
+        2.5,
     ),
     Bug(
         "gradient-unchecked",
@@ -177,6 +177,6 @@ BUGS: tuple[Bug, ...] = (
         "if not (math.isfinite(total) and math.isfinite(norm)):",
         "if not math.isfinite(total):",
         "numbers",
-        4.0,
+        10.0,
     ),
 )

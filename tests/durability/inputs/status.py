@@ -151,7 +151,7 @@ def run(budget: Budget) -> Outcome:
     replace_file(path / "status.json", json.dumps(first).encode(), durable=False)
     writers = _Writers(path, budget.random("status"))
     writers.ready.wait(120)
-    count = budget.count(2_000_000, 8_000) // _READERS
+    count = budget.count(400_000, 8_000) // _READERS
     try:
         readers = [
             subprocess.Popen(
@@ -163,7 +163,7 @@ def run(budget: Budget) -> Outcome:
             )
             for _ in range(_READERS)
         ]
-        _scrapes(path, budget.count(5_000, 20), outcome)
+        _scrapes(path, budget.count(1_000, 20), outcome)
         answers = [reader.communicate()[0] for reader in readers]
     finally:
         writers.stop()

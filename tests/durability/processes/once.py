@@ -29,7 +29,7 @@ def once(budget: Budget) -> Outcome:
     outcome = Outcome("kills")
     born = othello(budget.folder)
     recipe = Recipe("othello", (*born.settings, *SETTINGS), ("games", GAMES), torch=False)
-    count, number = budget.count(30, 4), 0
+    count, number = budget.count(24, 4), 0
     while outcome.trials < count and not outcome.failed and number < count:
         run = budget.folder / f"training{number}"
         torment = Torment(recipe, run, 2, budget.random("once", number))

@@ -154,7 +154,7 @@ def orders(budget: Budget) -> Outcome:
     """Trainings of Othello that are told to save, change, pause, stop, and killed meanwhile."""
     outcome = Outcome("orders")
     recipe = othello(budget.folder, games=10**9)
-    count, number = budget.count(200, 12), 0
+    count, number = budget.count(150, 12), 0
     by_name: Counter[str] = Counter()
     while outcome.trials < count and not outcome.failed:
         rng = budget.random("orders", number)

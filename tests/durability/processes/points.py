@@ -70,7 +70,7 @@ def points(budget: Budget) -> Outcome:
     recipe = othello(budget.folder, games=9000, iteration=1500)
     undisturbed = budget.folder / "undisturbed"
     wanted = recipe.undisturbed(undisturbed)
-    rng, count = budget.random("points"), budget.count(40, 3)
+    rng, count = budget.random("points"), budget.count(24, 3)
     met: Counter[str] = Counter()
     number = 0
     while outcome.trials < count and not outcome.failed and number < count:
