@@ -248,10 +248,9 @@ def test_a_real_disk_that_fills_up_holds_the_run_until_there_is_room(
 
     def act(loop, unit):
         if unit == 2:  # somebody else's file takes all that is left
-            with filler.open("wb") as file, contextlib.suppress(OSError):
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(bytes(4096))
-                    file.flush()
 
     def free() -> None:
         if held.wait(20):

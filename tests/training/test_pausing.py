@@ -54,7 +54,7 @@ def test_paused_again_and_again_nothing_is_lost(tmp_path):
     train(whole, "evaluation.every=0", iterations=2)
     before, pauses, phases = {}, 0, set()
     while True:
-        at = rng.randint(2, 9)
+        at = rng.randint(2, 9) if pauses >= 3 else 2  # a fast machine has few units
 
         def act(loop, unit, at=at):
             if unit == at:
