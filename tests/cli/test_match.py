@@ -114,6 +114,7 @@ def test_unpaired(ludus):
     ("arguments", "words"),
     [
         (("nobody", "random"), "player 'nobody' is unknown; yatzy knows random"),
+        (("runs/a:simulations=9", "random"), "a run takes them as search:run=runs/a,simulations=9"),
         (("random", "uniform:simss=4"), "no option 'simss': its options are sims"),
         (("random", "search:run=/nowhere"), "no run directory /nowhere"),
         (("random", "random", "--game", "go"), "no game 'go'"),

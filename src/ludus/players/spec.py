@@ -216,6 +216,11 @@ def parse_player(spec: str, game: PlayableGame) -> Player:
     if name in game.players and name not in OPTIONS:
         return ExternalPlayer(game.players[name](options), spec)
     if name not in OPTIONS:
+        if "/" in name:
+            raise PlayerError(
+                f"player {spec!r} is a path with options; a run takes them as "
+                f"search:run={name},{spec.partition(':')[2]}"
+            )
         raise PlayerError(
             f"player {name!r} is unknown; {game.name} knows {', '.join(known_players(game))}"
         )
