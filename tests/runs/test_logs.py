@@ -173,6 +173,19 @@ def test_a_failed_write_leaves_the_log_whole(
     assert [record["event"] for record in records] == ["run_created", "train_step"]
 
 
+@pytest.mark.parametrize("more", [0, 1, 5])
+def test_a_line_without_end_is_passed_over(tmp_path: Path, more: int) -> None:
+    path, longest = tmp_path / "events.ndjson", 4 << 20
+    with path.open("wb") as file:
+        file.write(b'{"a":1}\n' + b"x" * (longest - 1) + b"y" * more)
+    reader = NdjsonReader(path)
+    assert [list(reader.poll()), list(reader.poll())] == [[{"a": 1}], []]  # it may still be written
+    with path.open("ab") as file:
+        file.write(b'\n{"a":2}\n')
+    assert (list(reader.poll()), reader.bad) == ([{"a": 2}], 1)
+    assert reader.offset == path.stat().st_size
+
+
 def test_readers_skip_and_count_bad_lines(tmp_path: Path) -> None:
     path = tmp_path / "x.ndjson"
     bad_lines = b"not json\n[1]\n\xff\xfe\n\n\0\0\n" + b"[" * 5000 + b"\n"

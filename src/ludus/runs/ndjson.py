@@ -241,12 +241,15 @@ class NdjsonReader:
             if self.offset and file.read(1) != b"\n":  # cut, and grown again since
                 self.offset, self.restarts = 0, self.restarts + 1
                 file.seek(0)
-            # Nothing is read behind a line that no writer would write: it may have no end.
             while line := file.readline(_LONGEST_LINE):
+                length = len(line)
+                while len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
+                    line = file.readline(_LONGEST_LINE)  # passed over: nobody writes such a line
+                    length += len(line)
                 if not line.endswith(b"\n"):
                     return
-                self.offset += len(line)
-                record = self._parse(line)
+                self.offset += length
+                record = self._parse(line if length == len(line) else b"")
                 if record is not None:
                     yield record
 
