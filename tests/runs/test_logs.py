@@ -186,6 +186,15 @@ def test_a_line_without_end_is_passed_over(tmp_path: Path, more: int) -> None:
     assert reader.offset == path.stat().st_size
 
 
+def test_a_file_that_seems_to_have_no_end_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b'{"a":1}\n')
+    os.truncate(path, 1 << 40)  # zeros that the disk does not hold
+    reader = NdjsonReader(path)
+    assert [list(reader.poll()), list(reader.poll())] == [[{"a": 1}], []]
+    assert (reader.offset, reader.bad) == (8, 0)
+
+
 def test_readers_skip_and_count_bad_lines(tmp_path: Path) -> None:
     path = tmp_path / "x.ndjson"
     bad_lines = b"not json\n[1]\n\xff\xfe\n\n\0\0\n" + b"[" * 5000 + b"\n"

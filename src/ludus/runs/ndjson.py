@@ -35,6 +35,7 @@ _EVENT = re.compile(r"^[a-z][a-z0-9_]*$")
 _ENVELOPE = ("event", "ts_ms", "run_id", "v", "git_hash", "config_hash", "step")
 _READ_SIZE = 1 << 20
 _LONGEST_LINE = 4 << 20
+_LONGEST_JUNK = 64 << 20
 
 
 Watcher = Callable[[str, Mapping[str, Any]], None]
@@ -243,8 +244,11 @@ class NdjsonReader:
                 file.seek(0)
             while line := file.readline(_LONGEST_LINE):
                 length = len(line)
-                while len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
-                    line = file.readline(_LONGEST_LINE)  # passed over: nobody writes such a line
+                # What no writer would write is passed over, unless it seems to have no end.
+                while len(line) == _LONGEST_LINE and length < _LONGEST_JUNK:
+                    if line.endswith(b"\n"):
+                        break
+                    line = file.readline(_LONGEST_LINE)
                     length += len(line)
                 if not line.endswith(b"\n"):
                     return

@@ -114,7 +114,10 @@ regular files are meant for every place."""
 
 
 def ordered(here: list[str], there: list[str], rng: random.Random) -> list[tuple[str, str]]:
-    """All pairs of a place and a file: shuffled, those that are made for each other first."""
+    """All pairs of a place and a file: shuffled, those that are made for each other first.
+
+    Of these, settings with tags that run code come before all: a small budget must meet them.
+    """
     pairs = [
         (place, name)
         for place in here
@@ -123,13 +126,15 @@ def ordered(here: list[str], there: list[str], rng: random.Random) -> list[tuple
     ]
     rng.shuffle(pairs)
 
-    def meant(pair: tuple[str, str]) -> bool:
+    def meant(pair: tuple[str, str]) -> int:
         kind = pair[1].partition("-")[0]
-        return kind not in _OTHER and pair[0].startswith(_MEANT.get(kind, ("",)))
+        made = kind not in _OTHER and pair[0].startswith(_MEANT.get(kind, ("",)))
+        return made + (made and pair[1] in _RUN_CODE)
 
     return sorted(pairs, key=meant, reverse=True)
 
 
+_RUN_CODE = ("yaml-apply", "yaml-new", "yaml-object")
 _OTHER = ("torch", "npy", "npz", "zip", "gzip", "zstd", "elf", "script", "python")
 
 

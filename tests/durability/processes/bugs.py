@@ -109,8 +109,8 @@ _RESUME = (
         "runs/logs.py",
         "            if size > keep:\n                self._cut(path, keep, incarnation)\n",
         "            keep = max(size, keep)\n",
-        "once",
-        0.5,
+        "tails",
+        0.1,
     ),
     Bug(
         "stream_not_restored",
