@@ -65,6 +65,15 @@ _RESUME = (
         0.5,
     ),
     Bug(
+        "arrival_order",
+        "finished games are learned from in the order in which they arrive",
+        "replay/store.py",
+        "            self._open = [GameRecords.concatenate(self._open, self.seats).sorted()]\n",
+        "            self._open = [GameRecords.concatenate(self._open, self.seats)]\n",
+        "kills_yatzy",
+        0.5,
+    ),
+    Bug(
         "counters_not_restored",
         "a resumed run counts all but its games from zero",
         "runs/files.py",
