@@ -289,6 +289,19 @@ def test_foreign_and_damaged_files_are_refused(fresh, change, error, words):
         load(file, fresh)
 
 
+def test_players_with_one_label_are_refused():
+    """Ratings are by label; such a file broke the table of results later on."""
+    document = LadderDocument("run", "game", "rules", 1)
+    for key in "ab":
+        document.enter(ladders.LadderEntry(key, key, "given"))
+    data = document.as_json()
+    assert LadderDocument.from_json(data, "here").as_json()["players"] == data["players"]
+    for name in ("label", "key"):
+        players = [one | {name: "same"} for one in data["players"]]
+        with pytest.raises(CorruptError, match="here is no ladder: two players with the same key"):
+            LadderDocument.from_json({**data, "players": players}, "here")
+
+
 def test_a_ladder_needs_two_players_and_a_game(fresh):
     with LadderFile(fresh) as file:
         found, _ = gather(Run.open(fresh, write=False), ENTRY, count=1, players=[])

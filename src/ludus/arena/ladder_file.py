@@ -162,6 +162,8 @@ class LadderDocument:
             texts = [one for entry in found.players.values() for one in (entry.key, entry.label)]
             if not all(isinstance(text, str) for text in texts):
                 raise ValueError("a player whose key or label is no text")
+            if len({entry.label for entry in found.players.values()}) < len(data["players"]):
+                raise ValueError("two players with the same key or label")
             found.ratings = data["ratings"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CorruptError(f"{where} is no ladder: {error}") from error
