@@ -113,15 +113,6 @@ _RESUME = (
         0.5,
     ),
     Bug(
-        "logs_not_cut",
-        "records beyond the commit stay in the logs when their work is done again",
-        "runs/logs.py",
-        "            if size > keep:\n                self._cut(path, keep, incarnation)\n",
-        "            keep = max(size, keep)\n",
-        "tails",
-        0.1,
-    ),
-    Bug(
         "stream_not_restored",
         "blocks of games begin anew after a resume",
         "training/stream.py",

@@ -112,6 +112,15 @@ _TAILS = (
         0.1,
     ),
     Bug(
+        "logs_not_cut",
+        "records beyond the commit stay in the logs when their work is done again",
+        "runs/logs.py",
+        "            if size > keep:\n                self._cut(path, keep, incarnation)\n",
+        "            keep = max(size, keep)\n",
+        "tails",
+        0.1,
+    ),
+    Bug(
         "tail_deleted",
         "what is cut off a log is not kept in quarantine",
         "runs/logs.py",
