@@ -9,9 +9,9 @@ import textwrap
 import threading
 import time
 from collections import deque
-from pathlib import Path
 
 import pytest
+from tests.testing.processes import of_session
 
 from ludus.training.messages import Lines, Sender
 from ludus.training.request import TrainRequest
@@ -373,20 +373,6 @@ while not (asked.stop and OBEYS):
 os.write(fd, b'{"kind": "end", "state": "idle", "code": 0, "text": "stopped"}\\n')
 os._exit(0)
 """
-
-
-def of_session(leader):
-    """Processes of a session that are not zombies."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == leader and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
 
 
 @pytest.mark.parametrize(

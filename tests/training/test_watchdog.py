@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
+from tests.testing.processes import of_session
 from tests.training.test_kill_resume import arguments, newest
-from tests.training.test_supervisor import of_session
 from tests.training.tiny import command, environment
 
 from ludus.runs import Run, lock_holder, read_ndjson, read_status

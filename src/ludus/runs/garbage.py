@@ -65,8 +65,8 @@ class Collector:
         return ref
 
     def settled(self, manifest: Manifest) -> None:
-        """Tell that a commit was made: its files are pending no more."""
-        self.pending -= self._reaches(manifest)
+        """Tell that a commit was made: its files are pending no more; raises CorruptError."""
+        self.pending -= self._reaches(manifest, certain=True)
 
     def reachable(self, path: str) -> bool:
         """Whether a kept commit, or something put since, needs the file."""

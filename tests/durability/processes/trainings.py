@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.durability.places import environment, ludus_command
+from tests.testing.processes import of_session
 from tests.training.tiny import SETTINGS as YATZY
 from tests.training.tiny import digests as digests_of_replay
 from tests.training.tiny import train
@@ -211,20 +212,6 @@ def child_of(parent: int, word: bytes) -> int | None:
         except OSError:
             continue
     return None
-
-
-def of_session(leader: int) -> list[int]:
-    """Processes of a session that are not zombies."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == leader and fields[0] not in "ZX":
-                found.append(int(entry.name))
-    return found
 
 
 def kill(pid: int, number: signal.Signals) -> bool:
